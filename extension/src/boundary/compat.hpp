@@ -1,0 +1,37 @@
+// What differs between PostgreSQL 15, 16, 17 and 18, and nothing else. Included by postgres.hpp only.
+#pragma once
+
+#if PG_VERSION_NUM < 150000
+#error "pg_stash needs PostgreSQL 15 or later"
+#endif
+
+namespace stash::compat {
+
+// The index of this backend among all processes that own a PGPROC: used to pick a counter shard.
+inline int process_number() {
+#if PG_VERSION_NUM >= 170000
+  return MyProcNumber;
+#else
+  return MyProc != nullptr ? MyProc->pgprocno : 0;
+#endif
+}
+
+// PostgreSQL 17 gave custom wait events names of their own; before that an extension shares one.
+inline uint32 wait_event_new(const char* name) {
+#if PG_VERSION_NUM >= 170000
+  return WaitEventExtensionNew(name);
+#else
+  (void)name;
+  return PG_WAIT_EXTENSION;
+#endif
+}
+
+inline bool is_table_owner(Oid relation, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(RelationRelationId, relation, role);
+#else
+  return pg_class_ownercheck(relation, role);
+#endif
+}
+
+}  // namespace stash::compat

@@ -1,0 +1,93 @@
+// Defines the settings stash.* (names, defaults, limits, texts). Owns their variables.
+#include "boundary/settings.hpp"
+
+#include <climits>
+
+#include "boundary/postgres.hpp"
+
+namespace stash::settings {
+
+int memory_mb = 64;
+int max_value_kb = 1024;
+int max_namespaces = 256;
+int max_pending = 10000;
+int blind_fill_guard_ms = 5000;
+int fetch_timeout_ms = 5000;
+int fetch_stale_ms = 0;
+double default_ttl_s = 3600;
+int max_workers = 3;
+int sweep_interval_ms = 1000;
+bool save_at_shutdown = true;
+char* pause_at = nullptr;
+
+namespace {
+
+void define_store() {
+  DefineCustomIntVariable("stash.memory", "Size of the shared-memory store.",
+                          "A hard cap: a full store evicts, it never grows and never fails.",
+                          &memory_mb, 64, 8, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_MB, nullptr,
+                          nullptr, nullptr);
+  DefineCustomIntVariable("stash.max_value_size", "Largest value that the cache accepts.", nullptr,
+                          &max_value_kb, 1024, 1, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, nullptr,
+                          nullptr, nullptr);
+  DefineCustomIntVariable("stash.max_namespaces",
+                          "Number of cache namespaces that all databases can use at one time.",
+                          "Every database that uses the cache takes one for \"default\".",
+                          &max_namespaces, 256, 4, 4096, PGC_POSTMASTER, 0, nullptr, nullptr,
+                          nullptr);
+  DefineCustomBoolVariable("stash.save_at_shutdown",
+                           "Saves the cache at a clean shutdown and loads it at the next start.",
+                           nullptr, &save_at_shutdown, true, PGC_SIGHUP, 0, nullptr, nullptr,
+                           nullptr);
+}
+
+void define_cache() {
+  DefineCustomRealVariable("stash.default_ttl",
+                           "Seconds that an entry lives when neither the call nor its namespace says.",
+                           nullptr, &default_ttl_s, 3600, 0.001, 1e9, PGC_USERSET, GUC_UNIT_S,
+                           nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "stash.max_pending",
+      "Cache keys or tags that one transaction may change before it invalidates more coarsely.",
+      "Beyond it tags degrade to their class, and classes and keys to the whole namespace.",
+      &max_pending, 10000, 16, 1000000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "stash.blind_fill_guard",
+      "How long after a data change a set without lease or fresh => true is refused.",
+      "Must be longer than an application takes between reading data and caching it.",
+      &blind_fill_guard_ms, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("stash.fetch_timeout",
+                          "How long cache_fetch waits for another caller that computes the value.",
+                          nullptr, &fetch_timeout_ms, 5000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
+                          nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "stash.fetch_stale_ttl",
+      "How long after its TTL cache_fetch may return a value while another caller computes it anew.",
+      "Only a value that expired, never one that was invalidated. 0 turns it off.", &fetch_stale_ms,
+      0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+}
+
+void define_workers() {
+  DefineCustomIntVariable("stash.max_workers",
+                          "Background workers of pg_stash that run at one time.",
+                          "With more databases than workers they take turns.", &max_workers, 3, 0,
+                          64, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("stash.sweep_interval",
+                          "Pause between two rounds that reclaim expired entries.", nullptr,
+                          &sweep_interval_ms, 1000, 10, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr,
+                          nullptr, nullptr);
+  DefineCustomStringVariable("stash.pause_at", "Pause points for tests.", nullptr, &pause_at, "",
+                             PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr, nullptr,
+                             nullptr);
+}
+
+}  // namespace
+
+void define() {
+  define_store();
+  define_cache();
+  define_workers();
+  MarkGUCPrefixReserved("stash");
+}
+
+}  // namespace stash::settings
