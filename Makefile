@@ -31,6 +31,8 @@ REGRESS_OPTS = --inputdir=. --load-extension=pg_stash
 
 # PostgreSQL's headers as system headers: -Wextra -Werror is for our own lines.
 PG_CPPFLAGS := -Iextension/src -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
+# PostgreSQL 15 leaves it empty; with -fvisibility=hidden that would hide what the server looks up.
+PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 # -Wno-register: PostgreSQL 15 uses the word. -Wno-clobbered: PG_FINALLY's own variable trips it.
 PG_CXXFLAGS = -std=c++20 -O2 -Wall -Wextra -Werror -Wno-register -Wno-clobbered -fvisibility=hidden
 SHLIB_LINK = -lstdc++
@@ -45,7 +47,7 @@ include $(PGXS)
 
 # Objects depend on the compiler's flags and on the PostgreSQL they were built for, so that another
 # PG_CONFIG in the same tree rebuilds them.
-BUILD_ID := $(VERSION) $(CXX) $(PG_CXXFLAGS) $(PG_CPPFLAGS) $(COPT)
+BUILD_ID := $(VERSION) $(CXX) $(PG_CXXFLAGS) $(COPT)
 build/extension/build_id: FORCE
 	@mkdir -p $(@D)
 	@echo '$(BUILD_ID)' | cmp -s - $@ || echo '$(BUILD_ID)' > $@
@@ -57,7 +59,7 @@ build/extension/%.o: extension/src/%.cpp build/extension/build_id
 -include $(OBJS:.o=.d)
 
 extension/pg_stash--1.0.sql: $(SQL_PARTS) Makefile
-	@{ echo '\echo Use "CREATE EXTENSION pg_stash" to load this file. \quit'; \
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION pg_stash" to load this file. \quit'; \
 	   cat $(SQL_PARTS); } > $@.new && mv $@.new $@
 
 .PHONY: FORCE

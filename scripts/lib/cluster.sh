@@ -33,7 +33,8 @@ stage_link_all() {
 stage_install() {
   stash_pg_config=$(stash_find_pg_config) || stash_die "no PostgreSQL with build files; run scripts/setup"
   stash_real_bin=$("$stash_pg_config" --bindir)
-  stash_pgxs=$(dirname "$("$stash_pg_config" --pgxs)")/..
+  stash_pgxs=$("$stash_pg_config" --pgxs)
+  stash_pgxs=${stash_pgxs%/makefiles/pgxs.mk}
   if [ -n "${STASH_STAGE:-}" ] && [ -e "$STASH_STAGE/complete" ]; then
     STASH_TREE=$STASH_STAGE/tree
     STASH_BIN=$STASH_STAGE$stash_real_bin
