@@ -13,6 +13,7 @@
 #   cluster_env DIR            exports PGHOST PGPORT PGUSER PGDATABASE PGDATA PATH
 #   cluster_psql DIR [ARG…]    psql in it, as the superuser `postgres`
 #   cluster_remove DIR         stops it and any other server whose data lies under DIR; deletes DIR
+#   demo_folder, demo_remove   where scripts/demo keeps its server; stops that and deletes the folder
 #
 # How a stage works: a server finds its share and lib folders relative to its own binary, so the
 # binaries are copied to STAGE/usr/lib/postgresql/15/bin (or wherever pg_config says), and share and
@@ -164,5 +165,21 @@ cluster_remove() {
     stash_as_user "$STASH_BIN/pg_ctl" -D "$(dirname "$pid_file")" -w -t 30 -m immediate stop \
       >/dev/null 2>&1
   done
+  rm -rf "$1"
+}
+
+demo_folder() { printf '%s\n' "$(stash_temp_base)/pg_stash-demo-$(id -u)"; }
+
+# The folder's name can be guessed, so one that somebody else put there is left alone.
+demo_remove() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  if [ -L "$1" ] || [ ! -d "$1" ] || [ "$(stat -c %u "$1")" != "$(id -u)" ]; then
+    stash_die "$1 is not a folder of yours; remove it or set TMPDIR"
+  fi
+  STASH_BIN=$(dirname "$(find "$1/stage" -path '*/bin/pg_ctl' 2>/dev/null | head -n 1)")
+  if [ -d "$1/server" ]; then
+    cluster_stop "$1/server" || true
+    cluster_remove "$1/server"
+  fi
   rm -rf "$1"
 }
