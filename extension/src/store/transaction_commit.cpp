@@ -1,0 +1,253 @@
+// Carrying a transaction's operations out: before, at and instead of commit (see
+// transaction_log.hpp).
+//
+// The order at commit is the protocol. A stamp is drawn before the sets are checked, so whoever
+// changes something after that check draws a later one. Slots are stamped before entries are dropped
+// and dropped before the flux ends, so a fill that finds neither flux nor stamp comes before the drop.
+// What this transaction read and wrote counts as read just after its own stamp.
+#include <algorithm>
+#include <unordered_set>
+
+#include "store/transaction_log.hpp"
+
+#include "store/core_wall.hpp"
+
+namespace stash {
+namespace {
+// Below this, looking at every later operation is cheaper than a map.
+constexpr std::size_t small_plan = 16;
+}  // namespace
+
+void transaction_log::prepare(store& owner, bool writer, std::uint32_t process) {
+  writer_ = writer;
+  process_ = process;
+  plan_operations(owner);
+  plan_flux(owner);
+  verdicts_.assign(sets_.size(), refusal::none);
+  prepared_ = true;
+  if (writer_ && invalidates_) begin_flux(owner);
+}
+
+// From the last operation to the first: the last on a key decides.
+void transaction_log::plan_operations(store& owner) {
+  std::unordered_set<identity, identity_hash> tags;
+  std::unordered_multimap<std::uint64_t, std::uint32_t> decided;
+  const bool many = operations_.size() > small_plan;
+  if (many) decided.reserve(operations_.size());
+  const auto decided_already = [&](std::uint32_t index) {
+    const pending& op = operations_[index];
+    if (many) {
+      const auto [begin, end] = decided.equal_range(op.hash);
+      for (auto at = begin; at != end; ++at)
+        if (operations_[at->second].space == op.space &&
+            key_text(operations_[at->second]) == key_text(op))
+          return true;
+      decided.emplace(op.hash, index);
+      return false;
+    }
+    for (std::uint32_t i = index + 1; i < operations_.size(); i++) {
+      const pending& later = operations_[i];
+      const bool decides = later.what == operation::set || later.what == operation::remove ||
+                           later.what == operation::refused_set;
+      if (decides && later.hash == op.hash && later.space == op.space &&
+          key_text(later) == key_text(op))
+        return true;
+    }
+    return false;
+  };
+
+  for (auto index = static_cast<std::uint32_t>(operations_.size()); index-- > 0;) {
+    const pending& op = operations_[index];
+    switch (op.what) {
+      case operation::tag: {
+        const tag_id& id = ids_[op.ids_at];
+        if (tags.insert({id.low, id.high}).second) tags_.push_back({id, false});
+        break;
+      }
+      case operation::prefix:
+        prefixes_.push_back(index);
+        break;
+      case operation::clear_space:
+        changed_.push_back(&owner.space_at(op.space).all);
+        break;
+      case operation::touch:
+        touches_.push_back(index);
+        break;
+      case operation::remove:
+        if (!decided_already(index)) removals_.push_back(index);
+        break;
+      case operation::refused_set:
+        if (!decided_already(index) && writer_) removals_.push_back(index);
+        break;
+      case operation::set:
+        if (decided_already(index)) break;
+        if (killed_later(index))
+          removals_.push_back(index);
+        else
+          sets_.push_back(index);
+        break;
+    }
+  }
+  std::reverse(sets_.begin(), sets_.end());
+  std::reverse(touches_.begin(), touches_.end());
+}
+
+void transaction_log::plan_flux(store& owner) {
+  for (const std::uint32_t index : removals_)
+    changed_.push_back(&owner.key_stamp(key_of(operations_[index])));
+  for (const planned_tag& tag : tags_) changed_.push_back(&owner.tag_stamp(tag.id));
+  for (const std::uint32_t index : prefixes_)
+    changed_.push_back(&owner.space_at(operations_[index].space).fills);
+  if (writer_)
+    for (const std::uint32_t index : sets_)
+      changed_.push_back(&owner.key_stamp(key_of(operations_[index])));
+  flux_ = changed_;
+  // Which keys match a prefix is known only at the end: until then nobody hits.
+  if (writer_)
+    for (const std::uint32_t index : prefixes_)
+      flux_.push_back(&owner.space_at(operations_[index].space).all);
+  for (auto* list : {&changed_, &flux_}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
+  invalidates_ = !flux_.empty();
+  for (const std::uint32_t index : sets_)
+    if (operations_[index].expected != any_version)
+      claims_.push_back(&owner.key_stamp(key_of(operations_[index])));
+}
+
+void transaction_log::begin_flux(store& owner) noexcept {
+  for (stamp* s : flux_) s->begin_flux();
+  for (planned_tag& tag : tags_) tag.had_record = owner.begin_tag_flux(tag.id);
+  flux_begun_ = true;
+}
+
+void transaction_log::end_flux(store& owner) noexcept {
+  if (!flux_begun_) return;
+  for (const planned_tag& tag : tags_) owner.end_tag_flux(tag.id, tag.had_record);
+  for (stamp* s : flux_) s->end_flux();
+  flux_begun_ = false;
+}
+
+bool transaction_log::conditions_hold(store& owner, timestamp now) {
+  if (claims_.empty()) return true;
+  std::size_t held = 0;
+  while (held < claims_.size() && claims_[held]->try_claim(process_)) held++;
+  const bool all = held == claims_.size();
+  claims_.resize(held);
+  if (!all) return false;
+  const own_flux own = flux_begun_ ? own_flux(flux_) : own_flux();
+  return std::all_of(sets_.begin(), sets_.end(), [&](std::uint32_t index) {
+    const pending& op = operations_[index];
+    if (op.expected == any_version) return true;
+    const key_ref key = key_of(op);
+    if (store::in_flux_by_others(owner.key_stamp(key), own)) return false;
+    reader who;
+    who.now = now;
+    who.in_recovery = (op.flags & stored_in_recovery) != 0;
+    const read_result current = owner.peek(key, who, own);
+    return (current.state == read_state::hit ? current.info.version : no_version) == op.expected;
+  });
+}
+
+void transaction_log::stamp_and_drop(store& owner, timestamp at) noexcept {
+  for (stamp* s : changed_) s->changed(at, writer_);
+  for (const planned_tag& tag : tags_) owner.invalidate_tag(tag.id, at, writer_);
+  for (const std::uint32_t index : removals_) {
+    owner.remove(key_of(operations_[index]));
+    owner.count(operations_[index].space, event::deletion);
+  }
+  for (const std::uint32_t index : prefixes_)
+    owner.remove_prefix(operations_[index].space, key_text(operations_[index]));
+  for (const std::uint32_t index : wide_)
+    owner.count(operations_[index].space, event::invalidation);
+}
+
+void transaction_log::commit(store& owner, timestamp now, timestamp monotonic,
+                             timestamp blind_guard) noexcept {
+  if (!prepared_) return;
+  const auto expected = [&](const pending& op) { return op.expected; };
+  if (!invalidates_) {
+    for (const std::uint32_t index : sets_)
+      owner.put(fill_of(operations_[index], owner), now, blind_guard, {},
+                expected(operations_[index]));
+  } else {
+    if (!flux_begun_) begin_flux(owner);
+    const timestamp at = owner.header().clock.next_stamp(now, monotonic);
+    for (std::size_t i = 0; i < sets_.size(); i++)
+      verdicts_[i] = owner.check(fill_of(operations_[sets_[i]], owner), now, blind_guard, flux_);
+    stamp_and_drop(owner, at);
+    for (std::size_t i = 0; i < sets_.size(); i++) {
+      const pending& op = operations_[sets_[i]];
+      fill what = fill_of(op, owner);
+      refusal why = verdicts_[i];
+      if (why != refusal::none) {
+        owner.count(op.space, why);
+      } else {
+        what.read_at = at + 1;
+        what.blind = false;
+        why = owner.put(what, now, blind_guard, flux_, expected(op));
+      }
+      if (why != refusal::none && writer_) owner.remove(what.key);
+    }
+  }
+  for (const std::uint32_t index : touches_)
+    owner.touch(key_of(operations_[index]), now, operations_[index].expires_at);
+  end_flux(owner);
+  for (stamp* claim : claims_) claim->release_claim(process_);
+  drop_stored_leases(owner);
+}
+
+// What a transaction stored with a lease took the lease with it; what it refused leaves it to others.
+void transaction_log::drop_stored_leases(store& owner) noexcept {
+  for (const taken_lease& lease : leases_)
+    owner.release_lease({lease.key.space, lease.text, lease.key_hash}, lease.nonce);
+}
+
+void transaction_log::commit_prepared_part(store& owner, timestamp now,
+                                           timestamp monotonic) noexcept {
+  if (!prepared_) return;
+  if (!flux_begun_) begin_flux(owner);
+  stamp_and_drop(owner, owner.header().clock.next_stamp(now, monotonic));
+  for (const std::uint32_t index : sets_) owner.remove(key_of(operations_[index]));
+  // The hashed slots refuse every fill until the prepared transaction is over, so the tags' own
+  // records need not stay in flux.
+  for (const planned_tag& tag : tags_) owner.end_tag_flux(tag.id, tag.had_record);
+  flux_begun_ = false;
+  for (stamp* claim : claims_) claim->release_claim(process_);
+  drop_stored_leases(owner);
+}
+
+void transaction_log::abort(store& owner) noexcept {
+  end_flux(owner);
+  for (stamp* claim : claims_) claim->release_claim(process_);
+  drop_stored_leases(owner);
+}
+
+void transaction_log::clear() {
+  constexpr std::size_t keep_bytes = 1 << 20;
+  if (arena_.capacity() > keep_bytes) std::string().swap(arena_);
+  if (operations_.capacity() * sizeof(pending) > keep_bytes) {
+    std::vector<pending>().swap(operations_);
+    std::vector<tag_id>().swap(ids_);
+  }
+  operations_.clear();
+  ids_.clear();
+  arena_.clear();
+  if (!last_.empty()) last_.clear();
+  wide_.clear();
+  leases_.clear();
+  tag_count_ = invalidations_ = 0;
+  prepared_ = writer_ = invalidates_ = flux_begun_ = false;
+  sets_.clear();
+  verdicts_.clear();
+  removals_.clear();
+  touches_.clear();
+  tags_.clear();
+  prefixes_.clear();
+  flux_.clear();
+  changed_.clear();
+  claims_.clear();
+}
+
+}  // namespace stash

@@ -1,0 +1,279 @@
+// Collecting a transaction's operations, and what it sees of them (see transaction_log.hpp).
+#include "store/transaction_log.hpp"
+
+#include <algorithm>
+
+#include "store/core_wall.hpp"
+
+namespace stash {
+
+std::size_t transaction_log::keep(std::string_view bytes) {
+  const std::size_t at = arena_.size();
+  arena_.append(bytes);
+  return at;
+}
+
+// Few operations are found by looking at them; only a longer log pays for a map.
+constexpr std::size_t small_log = 16;
+
+identity transaction_log::identity_at(std::uint32_t index) const {
+  const pending& op = operations_[index];
+  if (op.what == operation::tag) return {ids_[op.ids_at].low, ids_[op.ids_at].high};
+  return {op.hash, op.space};
+}
+
+std::uint32_t transaction_log::last_of(const identity& id) const {
+  if (operations_.size() > small_log) {
+    const auto found = last_.find(id);
+    return found == last_.end() ? none : found->second;
+  }
+  for (std::uint32_t i = static_cast<std::uint32_t>(operations_.size()); i-- > 0;) {
+    const operation what = operations_[i].what;
+    if (what == operation::prefix || what == operation::clear_space) continue;
+    if (identity_at(i) == id) return i;
+  }
+  return none;
+}
+
+pending& transaction_log::append(operation what, space_index space, std::uint32_t subtransaction,
+                                 const identity& id) {
+  const auto index = static_cast<std::uint32_t>(operations_.size());
+  const bool named = what != operation::prefix && what != operation::clear_space;
+  const std::uint32_t previous = named ? last_of(id) : none;
+  if (what == operation::tag || !named) wide_.reserve(wide_.size() + 1);
+  operations_.emplace_back();
+  pending& op = operations_.back();
+  op.what = what;
+  op.space = space;
+  op.subtransaction = subtransaction;
+  op.previous = previous;
+  if (what == operation::tag) {
+    op.ids_at = ids_.size();
+    op.ids_count = 1;
+    ids_.push_back({id.low, id.high});
+    tag_count_++;
+  } else {
+    op.hash = id.low;
+  }
+  if (what == operation::tag || !named) wide_.push_back(index);
+  if (what == operation::tag || what == operation::remove || !named) invalidations_++;
+  if (operations_.size() == small_log + 1) {
+    for (std::uint32_t i = 0; i < index; i++)
+      if (operations_[i].what != operation::prefix && operations_[i].what != operation::clear_space)
+        last_[identity_at(i)] = i;
+  }
+  if (operations_.size() > small_log && named) last_[id] = index;
+  return op;
+}
+
+void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
+                              std::int64_t expected) {
+  const std::size_t key_at = keep(what.key.text);
+  const std::size_t tags_at = keep(what.tags);
+  const std::size_t value_at = keep(what.value);
+  pending& op =
+      append(operation::set, what.key.space, subtransaction, identity_of(what.key));
+  op.key_at = key_at;
+  op.key_size = what.key.text.size();
+  op.tags_at = tags_at;
+  op.tags_size = what.tags.size();
+  op.value_at = value_at;
+  op.value_size = what.value.size();
+  op.ids_at = ids_.size();
+  op.ids_count = what.tag_ids.size();
+  ids_.insert(ids_.end(), what.tag_ids.begin(), what.tag_ids.end());
+  op.kind = what.kind;
+  op.flags = what.flags;
+  op.blind = what.blind;
+  op.stale_seconds = what.stale_seconds;
+  op.read_at = what.read_at;
+  op.expires_at = what.expires_at;
+  op.version = what.version;
+  op.expected = expected;
+  op.lease = what.lease;
+}
+
+void transaction_log::add_refused_set(const key_ref& key, std::uint32_t subtransaction) {
+  const std::size_t at = keep(key.text);
+  pending& op = append(operation::refused_set, key.space, subtransaction, identity_of(key));
+  op.key_at = at;
+  op.key_size = key.text.size();
+}
+
+void transaction_log::add_remove(const key_ref& key, std::uint32_t subtransaction,
+                                 std::uint32_t visible_from) {
+  const std::size_t at = keep(key.text);
+  pending& op = append(operation::remove, key.space, subtransaction, identity_of(key));
+  op.key_at = at;
+  op.key_size = key.text.size();
+  op.visible_from = visible_from;
+}
+
+void transaction_log::add_touch(const key_ref& key, std::uint32_t subtransaction,
+                                timestamp expires_at) {
+  const pending* own = nullptr;
+  if (look(key, &own) == sight::own) {
+    // A touch of its own pending set is that set again, with another end.
+    pending copy = *own;
+    pending& op = append(operation::set, key.space, subtransaction, identity_of(key));
+    copy.previous = op.previous;
+    copy.subtransaction = subtransaction;
+    copy.expires_at = expires_at;
+    op = copy;
+    return;
+  }
+  const std::size_t at = keep(key.text);
+  pending& op = append(operation::touch, key.space, subtransaction, identity_of(key));
+  op.key_at = at;
+  op.key_size = key.text.size();
+  op.expires_at = expires_at;
+}
+
+void transaction_log::add_tag(space_index space, const tag_id& id, std::uint32_t subtransaction,
+                              std::uint32_t visible_from) {
+  // A bulk change invalidates one tag again and again: the operation at the end serves for all.
+  if (!operations_.empty()) {
+    const std::uint32_t last = last_of({id.low, id.high});
+    if (last != none && last + 1 == operations_.size() &&
+        operations_[last].subtransaction == subtransaction) {
+      operations_[last].visible_from = std::max(operations_[last].visible_from, visible_from);
+      return;
+    }
+  }
+  append(operation::tag, space, subtransaction, {id.low, id.high}).visible_from = visible_from;
+}
+
+void transaction_log::add_prefix(space_index space, std::string_view prefix,
+                                 std::uint32_t subtransaction, std::uint32_t visible_from) {
+  const std::size_t at = keep(prefix);
+  pending& op = append(operation::prefix, space, subtransaction, {});
+  op.key_at = at;
+  op.key_size = prefix.size();
+  op.visible_from = visible_from;
+}
+
+void transaction_log::add_clear(space_index space, std::uint32_t subtransaction,
+                                std::uint32_t visible_from) {
+  append(operation::clear_space, space, subtransaction, {}).visible_from = visible_from;
+}
+
+bool transaction_log::tag_pending(const tag_id& id) const {
+  return last_of({id.low, id.high}) != none;
+}
+
+bool transaction_log::clear_pending(space_index space) const {
+  return std::any_of(wide_.begin(), wide_.end(), [&](std::uint32_t i) {
+    return operations_[i].what == operation::clear_space && operations_[i].space == space;
+  });
+}
+
+void transaction_log::note_lease(const key_ref& key, std::uint64_t nonce) {
+  leases_.push_back({key, std::string(key.text), key.hash, nonce});
+}
+
+void transaction_log::forget_lease(std::uint64_t nonce) {
+  std::erase_if(leases_, [&](const taken_lease& lease) { return lease.nonce == nonce; });
+}
+
+// Ids of sub-transactions grow, and children end before their parents: what an aborted one and its
+// children did is a suffix of the log.
+void transaction_log::abort_subtransaction(std::uint32_t subtransaction) {
+  while (!operations_.empty() && operations_.back().subtransaction >= subtransaction) {
+    const auto index = static_cast<std::uint32_t>(operations_.size() - 1);
+    const pending& op = operations_.back();
+    const bool named = op.what != operation::prefix && op.what != operation::clear_space;
+    if (operations_.size() > small_log && named) {
+      if (op.previous == none)
+        last_.erase(identity_at(index));
+      else
+        last_[identity_at(index)] = op.previous;
+    }
+    if (op.what == operation::tag) tag_count_--;
+    if (op.what == operation::tag || op.what == operation::remove || !named) invalidations_--;
+    if (op.what == operation::tag || !named) wide_.pop_back();
+    operations_.pop_back();
+    if (operations_.size() == small_log) last_.clear();
+  }
+}
+
+// ---------------------------------------------------------------- what the transaction sees
+
+// Whether a tag, prefix or namespace that a set depends on is invalidated after it.
+bool transaction_log::killed_later(std::uint32_t index) const {
+  const pending& op = operations_[index];
+  const auto first = std::upper_bound(wide_.begin(), wide_.end(), index);
+  return std::any_of(first, wide_.end(), [&](std::uint32_t i) {
+    const pending& later = operations_[i];
+    if (later.space != op.space) return false;
+    switch (later.what) {
+      case operation::clear_space:
+        return true;
+      case operation::prefix:
+        return key_text(op).starts_with(key_text(later));
+      default:
+        return std::find(ids_.begin() + static_cast<std::ptrdiff_t>(op.ids_at),
+                         ids_.begin() + static_cast<std::ptrdiff_t>(op.ids_at + op.ids_count),
+                         ids_[later.ids_at]) !=
+               ids_.begin() + static_cast<std::ptrdiff_t>(op.ids_at + op.ids_count);
+    }
+  });
+}
+
+transaction_log::sight transaction_log::look(const key_ref& key, const pending** found) const {
+  for (std::uint32_t i = last_of(identity_of(key)); i != none; i = operations_[i].previous) {
+    const pending& op = operations_[i];
+    if (key_text(op) != key.text || op.what == operation::touch) continue;
+    if (op.what != operation::set) return sight::nothing;
+    if (killed_later(i)) return sight::nothing;
+    *found = &op;
+    return sight::own;
+  }
+  return sight::store;
+}
+
+bool transaction_log::kills(const key_ref& key, std::span<const tag_id> ids) const {
+  for (const tag_id& id : ids)
+    if (tag_pending(id)) return true;
+  return std::any_of(wide_.begin(), wide_.end(), [&](std::uint32_t i) {
+    const pending& op = operations_[i];
+    if (op.space != key.space) return false;
+    return op.what == operation::clear_space ||
+           (op.what == operation::prefix && key.text.starts_with(key_text(op)));
+  });
+}
+
+bool transaction_log::unseen_invalidation(const key_ref& key, std::span<const tag_id> ids,
+                                          std::uint32_t command) const {
+  if (invalidations_ == 0) return false;
+  const auto unseen = [&](const pending& op) { return op.visible_from > command; };
+  for (std::uint32_t i = last_of(identity_of(key)); i != none; i = operations_[i].previous)
+    if (operations_[i].what == operation::remove && unseen(operations_[i])) return true;
+  for (const tag_id& id : ids) {
+    const std::uint32_t i = last_of({id.low, id.high});
+    if (i != none && unseen(operations_[i])) return true;
+  }
+  return std::any_of(wide_.begin(), wide_.end(), [&](std::uint32_t i) {
+    const pending& op = operations_[i];
+    if (op.space != key.space || op.what == operation::tag || !unseen(op)) return false;
+    return op.what == operation::clear_space || key.text.starts_with(key_text(op));
+  });
+}
+
+fill transaction_log::fill_of(const pending& op, const store&) const {
+  fill what;
+  what.key = key_of(op);
+  what.kind = op.kind;
+  what.value = {arena_.data() + op.value_at, op.value_size};
+  what.tags = {arena_.data() + op.tags_at, op.tags_size};
+  what.tag_ids = {ids_.data() + op.ids_at, op.ids_count};
+  what.read_at = op.read_at;
+  what.expires_at = op.expires_at;
+  what.version = op.version;
+  what.lease = op.lease;
+  what.stale_seconds = op.stale_seconds;
+  what.flags = op.flags;
+  what.blind = op.blind;
+  return what;
+}
+
+}  // namespace stash
