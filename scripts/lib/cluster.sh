@@ -95,6 +95,16 @@ stage_remove() {
   stage_is_ours=0
 }
 
+# Runs a program of the stage as the unprivileged user, who may not be allowed to enter our folder.
+stage_run() {
+  (
+    cd /
+    program=$STASH_BIN/$1
+    shift
+    stash_as_user "$program" "$@"
+  )
+}
+
 cluster_init() {
   cluster=$1
   shift
@@ -107,7 +117,7 @@ cluster_init() {
     if [ "$stash_is_root" = 1 ]; then
       chown "$stash_user" "$cluster/data" "$cluster/sock" "$cluster/tmp" "$cluster/log"
     fi
-    stash_as_user "$STASH_BIN/initdb" -D "$cluster/data" -A trust -U postgres -E UTF8 --locale=C \
+    stage_run initdb -D "$cluster/data" -A trust -U postgres -E UTF8 --locale=C \
       --no-sync >"$cluster/initdb.log" 2>&1 || {
       cat "$cluster/initdb.log" >&2
       stash_say "initdb failed"
@@ -128,7 +138,7 @@ EOF
 
 cluster_start() {
   cluster_init "$@" || return 1
-  stash_as_user "$STASH_BIN/pg_ctl" -D "$1/data" -l "$1/log" -w -t 60 start >/dev/null || {
+  stage_run pg_ctl -D "$1/data" -l "$1/log" -w -t 60 start >/dev/null || {
     tail -n 40 "$1/log" >&2
     stash_say "the private server did not start"
     return 1
@@ -137,7 +147,7 @@ cluster_start() {
 
 cluster_stop() {
   [ -e "$1/data/postmaster.pid" ] || return 0
-  stash_as_user "$STASH_BIN/pg_ctl" -D "$1/data" -w -t 60 -m "${2:-fast}" stop >/dev/null
+  stage_run pg_ctl -D "$1/data" -w -t 60 -m "${2:-fast}" stop >/dev/null
 }
 
 cluster_env() {
@@ -162,7 +172,7 @@ cluster_psql() {
 cluster_remove() {
   [ -d "$1" ] || return 0
   find "$1" -name postmaster.pid -type f 2>/dev/null | while read -r pid_file; do
-    stash_as_user "$STASH_BIN/pg_ctl" -D "$(dirname "$pid_file")" -w -t 30 -m immediate stop \
+    stage_run pg_ctl -D "$(dirname "$pid_file")" -w -t 30 -m immediate stop \
       >/dev/null 2>&1
   done
   rm -rf "$1"
