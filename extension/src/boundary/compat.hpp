@@ -1,4 +1,5 @@
-// What differs between PostgreSQL 15, 16, 17 and 18, and nothing else. Included by postgres.hpp only.
+// What differs between PostgreSQL 15, 16, 17 and 18, and nothing else. Included by postgres.hpp
+// only.
 #pragma once
 
 #if PG_VERSION_NUM < 150000

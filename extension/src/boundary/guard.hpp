@@ -2,8 +2,8 @@
 //
 // STASH_FUNCTION(name) { ... } defines the SQL-callable C symbol stash_<name>. An exception is
 // copied into a stack buffer, the catch block is left, and only then does ereport jump: jumping out
-// of a catch block would leak the exception. PostgreSQL's own errors pass through untouched, which is
-// why the bodies keep only trivially destructible locals where a call can raise one.
+// of a catch block would leak the exception. PostgreSQL's own errors pass through untouched, which
+// is why the bodies keep only trivially destructible locals where a call can raise one.
 #pragma once
 
 #include <exception>
@@ -43,12 +43,12 @@ void run_guarded(Body body) {
 
 }  // namespace stash
 
-#define STASH_FUNCTION(name)                                   \
-  static Datum name##_body(FunctionCallInfo fcinfo);           \
-  extern "C" {                                                 \
-  PG_FUNCTION_INFO_V1(stash_##name);                           \
-  PGDLLEXPORT Datum stash_##name(PG_FUNCTION_ARGS) {           \
-    return stash::call_guarded(name##_body, fcinfo);           \
-  }                                                            \
-  }                                                            \
+#define STASH_FUNCTION(name)                         \
+  static Datum name##_body(FunctionCallInfo fcinfo); \
+  extern "C" {                                       \
+  PG_FUNCTION_INFO_V1(stash_##name);                 \
+  PGDLLEXPORT Datum stash_##name(PG_FUNCTION_ARGS) { \
+    return stash::call_guarded(name##_body, fcinfo); \
+  }                                                  \
+  }                                                  \
   static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

@@ -6,8 +6,8 @@
 extern "C" {
 #include "postgres.h"
 
-#include "storage/lock.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 }
 
 #include "boundary/postgres.hpp"

@@ -30,11 +30,10 @@ void define_store() {
   DefineCustomIntVariable("stash.max_value_size", "Largest value that the cache accepts.", nullptr,
                           &max_value_kb, 1024, 1, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, nullptr,
                           nullptr, nullptr);
-  DefineCustomIntVariable("stash.max_namespaces",
-                          "Number of cache namespaces that all databases can use at one time.",
-                          "Every database that uses the cache takes one for \"default\".",
-                          &max_namespaces, 256, 4, 4096, PGC_POSTMASTER, 0, nullptr, nullptr,
-                          nullptr);
+  DefineCustomIntVariable(
+      "stash.max_namespaces", "Number of cache namespaces that all databases can use at one time.",
+      "Every database that uses the cache takes one for \"default\".", &max_namespaces, 256, 4,
+      4096, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable("stash.save_at_shutdown",
                            "Saves the cache at a clean shutdown and loads it at the next start.",
                            nullptr, &save_at_shutdown, true, PGC_SIGHUP, 0, nullptr, nullptr,
@@ -42,10 +41,10 @@ void define_store() {
 }
 
 void define_cache() {
-  DefineCustomRealVariable("stash.default_ttl",
-                           "Seconds that an entry lives when neither the call nor its namespace says.",
-                           nullptr, &default_ttl_s, 3600, 0.001, 1e9, PGC_USERSET, GUC_UNIT_S,
-                           nullptr, nullptr, nullptr);
+  DefineCustomRealVariable(
+      "stash.default_ttl",
+      "Seconds that an entry lives when neither the call nor its namespace says.", nullptr,
+      &default_ttl_s, 3600, 0.001, 1e9, PGC_USERSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "stash.max_pending",
       "Cache keys or tags that one transaction may change before it invalidates more coarsely.",
@@ -62,7 +61,8 @@ void define_cache() {
                           nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "stash.fetch_stale_ttl",
-      "How long after its TTL cache_fetch may return a value while another caller computes it anew.",
+      "How long after its TTL cache_fetch may return a value while another caller computes it "
+      "anew.",
       "Only a value that expired, never one that was invalidated. 0 turns it off.", &fetch_stale_ms,
       0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
@@ -72,10 +72,9 @@ void define_workers() {
                           "Background workers of pg_stash that run at one time.",
                           "With more databases than workers they take turns.", &max_workers, 3, 0,
                           64, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("stash.sweep_interval",
-                          "Pause between two rounds that reclaim expired entries.", nullptr,
-                          &sweep_interval_ms, 1000, 10, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr,
-                          nullptr, nullptr);
+  DefineCustomIntVariable(
+      "stash.sweep_interval", "Pause between two rounds that reclaim expired entries.", nullptr,
+      &sweep_interval_ms, 1000, 10, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomStringVariable("stash.pause_at", "Pause points for tests.", nullptr, &pause_at, "",
                              PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr, nullptr,
                              nullptr);

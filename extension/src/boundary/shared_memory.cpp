@@ -39,8 +39,8 @@ void on_startup() {
   if (previous_startup_hook != nullptr) previous_startup_hook();
   bool found = false;
   LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  auto* base = static_cast<char*>(
-      ShmemInitStruct("pg_stash", total_size() + PG_CACHE_LINE_SIZE, &found));
+  auto* base =
+      static_cast<char*>(ShmemInitStruct("pg_stash", total_size() + PG_CACHE_LINE_SIZE, &found));
   base = reinterpret_cast<char*>(CACHELINEALIGN(base));
   for (int i = 0; i < 3; i++) locks[i] = GetNamedLWLockTranche(tranche_names[i]);
   attached = true;

@@ -1,8 +1,8 @@
 // The shared clock: stamps that never go backwards, and the knowledge that the wall clock did.
 //
-// Wall clock and monotonic clock differ by a constant until somebody sets the wall clock. The largest
-// difference ever seen says how far the wall clock once was; while it is behind that, moments taken
-// from it cannot be compared with stamps, so nothing is accepted. Lock-free.
+// Wall clock and monotonic clock differ by a constant until somebody sets the wall clock. The
+// largest difference ever seen says how far the wall clock once was; while it is behind that,
+// moments taken from it cannot be compared with stamps, so nothing is accepted. Lock-free.
 #pragma once
 
 #include <algorithm>

@@ -44,8 +44,7 @@ geometry geometry::of(std::size_t memory, std::size_t max_value, std::uint32_t s
   g.tag_buckets = power_of_two(memory / 2048, 4096, 1U << 24);
   g.leases_per_partition = power_of_two(memory / 16384 / g.partitions, 64, 4096);
   // About one bucket for an entry of three to four blocks.
-  g.buckets_per_partition =
-      power_of_two(memory / g.partitions / block_size / 3, 1024, 1U << 26);
+  g.buckets_per_partition = power_of_two(memory / g.partitions / block_size / 3, 1024, 1U << 26);
 
   divider d;
   d.take(sizeof(segment_header));

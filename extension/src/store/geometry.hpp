@@ -16,7 +16,7 @@ struct geometry {
   std::size_t memory = 0;
   std::uint32_t spaces = 0;
   std::uint32_t partitions = 0;
-  std::uint32_t key_stamps = 0;   // powers of two, all three
+  std::uint32_t key_stamps = 0;  // powers of two, all three
   std::uint32_t tag_stamps = 0;
   std::uint32_t tag_buckets = 0;
   std::uint32_t buckets_per_partition = 0;  // a power of two

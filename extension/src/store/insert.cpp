@@ -74,8 +74,8 @@ refusal store::put(const fill& what, timestamp now, timestamp blind_guard, own_f
 
 bool store::make_room(std::uint32_t partition, const fill& what) {
   space& owner = spaces_[what.key.space];
-  const std::uint32_t blocks = blocks_for(
-      what.key.text.size() + what.tags.size() + what.value.size(), what.tag_ids.size());
+  const std::uint32_t blocks =
+      blocks_for(what.key.text.size() + what.tags.size() + what.value.size(), what.tag_ids.size());
   const auto bytes = static_cast<std::int64_t>(blocks * block_size);
   const std::int64_t budget = owner.max_bytes.load(std::memory_order_relaxed);
   if (!reserve(partition, blocks)) return false;

@@ -6,14 +6,14 @@
 // 250 bytes fills exactly three blocks.
 //
 // Locks: an entry, its blocks, its bucket chain, its queue and the leases belong to its partition's
-// lock; tag records, and the list fields of tag links, to the tag's lock. What is atomic here is also
-// read without the lock that guards its writers. Key, tags and value of an entry never change.
+// lock; tag records, and the list fields of tag links, to the tag's lock. What is atomic here is
+// also read without the lock that guards its writers. Key, tags and value of an entry never change.
 #pragma once
 
+#include "store/clock.hpp"
 #include "store/geometry.hpp"
 #include "store/hash.hpp"
 #include "store/sieve.hpp"
-#include "store/clock.hpp"
 #include "store/stamps.hpp"
 #include "store/types.hpp"
 
@@ -109,14 +109,14 @@ struct lease_slot {
 
 enum class refusal : std::uint8_t {
   none,
-  in_flux,        // somebody is committing a change to the key or a tag
-  changed,        // changed since the data may have been read
-  blind,          // a blind set soon after a data change
-  strict,         // a blind set in a strict namespace
-  lease,          // the lease is void
-  clock,          // the wall clock is behind, or the snapshot is imported
-  condition,      // if_version or cache_add lost
-  no_room,        // over the namespace's budget or too large for the store
+  in_flux,    // somebody is committing a change to the key or a tag
+  changed,    // changed since the data may have been read
+  blind,      // a blind set soon after a data change
+  strict,     // a blind set in a strict namespace
+  lease,      // the lease is void
+  clock,      // the wall clock is behind, or the snapshot is imported
+  condition,  // if_version or cache_add lost
+  no_room,    // over the namespace's budget or too large for the store
   count_,
 };
 
@@ -142,10 +142,10 @@ struct space {
   std::atomic<std::uint32_t> generation;  // raised whenever the slot gets another meaning
   std::uint32_t database;
   char name[max_space_name + 1];
-  std::atomic<std::uint32_t> config_serial;   // raised whenever the stored configuration changes
-  std::atomic<std::uint32_t> config_valid;    // the serial that the fields below were read at
-  std::atomic<std::int64_t> max_bytes;        // 0: no budget
-  std::atomic<std::int64_t> default_ttl;      // microseconds, 0: the setting's
+  std::atomic<std::uint32_t> config_serial;  // raised whenever the stored configuration changes
+  std::atomic<std::uint32_t> config_valid;   // the serial that the fields below were read at
+  std::atomic<std::int64_t> max_bytes;       // 0: no budget
+  std::atomic<std::int64_t> default_ttl;     // microseconds, 0: the setting's
   std::atomic<std::uint32_t> strict;
   std::atomic<std::uint32_t> role_count;  // 0: whoever may execute the functions
   std::atomic<std::uint32_t> roles[max_space_roles];

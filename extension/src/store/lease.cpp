@@ -28,9 +28,9 @@ lease_slot& store::lease_for(std::uint32_t partition, const key_ref& key, timest
   const auto age = [&](const lease_slot& slot) {
     return slot.nonce == 0 || slot.until <= now ? 0 : slot.until;
   };
-  return *std::min_element(set, set + leases_per_set, [&](const lease_slot& a, const lease_slot& b) {
-    return age(a) < age(b);
-  });
+  return *std::min_element(
+      set, set + leases_per_set,
+      [&](const lease_slot& a, const lease_slot& b) { return age(a) < age(b); });
 }
 
 lease_result store::take_lease(const key_ref& key, const reader& who, timestamp read_at,
@@ -47,8 +47,8 @@ lease_result store::take_lease(const key_ref& key, const reader& who, timestamp 
     bool stale = false;
     if (at != none && !hit && taken && entry_at(at).kind != value_kind::role_marker) {
       const death state = state_of(entry_at(at), who.now);
-      const timestamp kept = std::max<timestamp>(entry_at(at).stale_seconds, stale_seconds) *
-                             microseconds_per_second;
+      const timestamp kept =
+          std::max<timestamp>(entry_at(at).stale_seconds, stale_seconds) * microseconds_per_second;
       stale = state.dead && stale_seconds > 0 && state.since + kept > who.now;
     }
     if (hit || stale) {

@@ -1,5 +1,5 @@
-// The locks of the store, as the core sees them: PostgreSQL's LWLocks in a server, anything that can
-// be shared and exclusive in a unit test.
+// The locks of the store, as the core sees them: PostgreSQL's LWLocks in a server, anything that
+// can be shared and exclusive in a unit test.
 //
 // Order: one partition lock at most, then one tag lock at most. Nothing under a lock allocates
 // process memory, throws, reports or waits.

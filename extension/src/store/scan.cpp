@@ -16,23 +16,23 @@ constexpr std::uint32_t group = 32;
 }
 
 store::bucket_scan store::scan_keys(space_index space, timestamp now, std::uint64_t from,
-                                    std::uint32_t count, char* buffer,
-                                    std::size_t capacity) const {
+                                    std::uint32_t count, char* buffer, std::size_t capacity) const {
   bucket_scan result;
   result.next_bucket = from;
   const std::uint64_t end = std::min(from + count, bucket_total());
   while (result.next_bucket < end) {
     const auto p = static_cast<std::uint32_t>(result.next_bucket / shape_.buckets_per_partition);
     const held_lock guard = lock_partition(p, lock_mode::shared);
-    const std::uint64_t stop = std::min({end, result.next_bucket + group,
-                                         std::uint64_t{p + 1} * shape_.buckets_per_partition});
+    const std::uint64_t stop = std::min(
+        {end, result.next_bucket + group, std::uint64_t{p + 1} * shape_.buckets_per_partition});
     for (; result.next_bucket < stop; result.next_bucket++) {
       std::size_t needed = 0;
       const std::size_t begin = result.used;
       for (block_index at = buckets_[result.next_bucket]; at != none;
            at = entry_at(at).bucket_next) {
         const entry& e = entry_at(at);
-        if (e.space != space || e.kind == value_kind::role_marker || state_of(e, now).dead) continue;
+        if (e.space != space || e.kind == value_kind::role_marker || state_of(e, now).dead)
+          continue;
         const std::size_t size = sizeof e.key_size + e.key_size;
         if (result.used + size <= capacity && needed == result.used - begin) {
           std::memcpy(buffer + result.used, &e.key_size, sizeof e.key_size);
@@ -114,7 +114,8 @@ std::uint64_t store::remove_prefix(space_index space, std::string_view prefix) {
       {
         const held_lock guard = lock_partition(p, lock_mode::shared);
         for (std::uint32_t i = from; i < from + group && !found; i++)
-          for (block_index at = bucket_of(p, i); at != none && !found; at = entry_at(at).bucket_next)
+          for (block_index at = bucket_of(p, i); at != none && !found;
+               at = entry_at(at).bucket_next)
             found = matches(entry_at(at));
       }
       if (!found) continue;

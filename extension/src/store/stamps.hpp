@@ -1,11 +1,11 @@
 // Stamps: when a slot of keys or tags was last changed, and who is about to change it.
 //
-// A stamp is shared by all keys (or tags) whose hash falls on it: that costs an extra refusal, never
-// a wrong answer. All members are atomics, no lock is needed; nothing here is allocated, so what
-// happens at commit cannot fail. Invariant: changed_at and data_changed_at never go backwards.
+// A stamp is shared by all keys (or tags) whose hash falls on it: that costs an extra refusal,
+// never a wrong answer. All members are atomics, no lock is needed; nothing here is allocated, so
+// what happens at commit cannot fail. Invariant: changed_at and data_changed_at never go backwards.
 //
-// The order that makes it safe: a writer raises in_flux before its commit can be seen, and lowers it
-// only after changed_at is set and the old entries are gone.
+// The order that makes it safe: a writer raises in_flux before its commit can be seen, and lowers
+// it only after changed_at is set and the old entries are gone.
 #pragma once
 
 #include "store/types.hpp"

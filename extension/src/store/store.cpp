@@ -103,8 +103,13 @@ void store::copy_payload(const entry& e, std::size_t offset, void* to, std::size
 }
 
 entry_info store::describe(const entry& e) {
-  return {e.kind,       e.version, e.read_at,   e.expires_at.load(std::memory_order_relaxed),
-          e.hits.load(std::memory_order_relaxed), e.value_size, e.tags_size};
+  return {e.kind,
+          e.version,
+          e.read_at,
+          e.expires_at.load(std::memory_order_relaxed),
+          e.hits.load(std::memory_order_relaxed),
+          e.value_size,
+          e.tags_size};
 }
 
 // ---------------------------------------------------------------- visibility
@@ -127,7 +132,8 @@ store::death store::state_of(const entry& e, timestamp now) const {
   killed_at(header_->everything.changed_at.load());
   killed_at(spaces_[e.space].all.changed_at.load());
   if (e.link_count > 0)
-    each_link(e, [&](std::uint32_t id) { killed_at(record_at(link_at(id).record).changed_at.load()); });
+    each_link(
+        e, [&](std::uint32_t id) { killed_at(record_at(link_at(id).record).changed_at.load()); });
   const timestamp expires = e.expires_at.load(std::memory_order_relaxed);
   if (!result.dead && expires <= now) {
     result.dead = true;
@@ -152,8 +158,7 @@ bool store::visible(const entry& e, const key_ref& key, const reader& who, own_f
     if (who.never_hits || e.stored_at >= who.stored_before) return false;
     if (in_flux_by_others(key_stamp(key), own) || tags_in_flux(e)) return false;
   }
-  if (in_flux_by_others(header_->everything, own) ||
-      in_flux_by_others(spaces_[e.space].all, own))
+  if (in_flux_by_others(header_->everything, own) || in_flux_by_others(spaces_[e.space].all, own))
     return false;
   return !state_of(e, who.now).dead;
 }

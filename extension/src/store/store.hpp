@@ -1,7 +1,7 @@
 // The shared-memory store: look-up, insertion, eviction, expiry, tags, leases.
 //
-// A `store` is this process's handle on the segment: pointers computed once, nothing owned. It knows
-// nothing of transactions; transaction_log carries their rules out with the pieces below.
+// A `store` is this process's handle on the segment: pointers computed once, nothing owned. It
+// knows nothing of transactions; transaction_log carries their rules out with the pieces below.
 //
 // Look-up, allocation and eviction of an entry happen under its partition's lock. A full partition
 // evicts; nothing here fails for want of space but a value larger than a partition. Locks are taken
@@ -53,12 +53,12 @@ struct fill {
   key_ref key;
   value_kind kind = value_kind::jsonb;
   std::string_view value;
-  std::string_view tags;             // encoded, see tag_text.hpp
-  std::span<const tag_id> tag_ids;   // of the tags and their classes, without duplicates
+  std::string_view tags;            // encoded, see tag_text.hpp
+  std::span<const tag_id> tag_ids;  // of the tags and their classes, without duplicates
   timestamp read_at = 0;
   timestamp expires_at = never;
   std::int64_t version = 0;
-  std::uint64_t lease = 0;           // a nonce, 0: none
+  std::uint64_t lease = 0;  // a nonce, 0: none
   std::uint16_t stale_seconds = 0;
   std::uint8_t flags = 0;
   bool blind = false;

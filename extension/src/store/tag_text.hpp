@@ -1,7 +1,7 @@
 // How tags are kept beside a key, and what a tag's class is.
 //
-// Encoded: one length byte and the bytes, for each tag. A tag's class is what precedes its first ':'
-// with "*" for the rest: the class of "user:7" is "user:*". A tag without ':' has no class.
+// Encoded: one length byte and the bytes, for each tag. A tag's class is what precedes its first
+// ':' with "*" for the rest: the class of "user:7" is "user:*". A tag without ':' has no class.
 #pragma once
 
 #include <string>

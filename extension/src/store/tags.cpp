@@ -5,8 +5,8 @@
 // splices one onto the other and sets the stamp: O(1). A record is freed when no entry links to it,
 // nobody is about to (pins) and no transaction has it in flux.
 //
-// Why no fill slips through: a fill pins the record first and looks at the hashed stamp afterwards; a
-// writer raises the hashed stamp's flux first and looks for the record afterwards.
+// Why no fill slips through: a fill pins the record first and looks at the hashed stamp afterwards;
+// a writer raises the hashed stamp's flux first and looks for the record afterwards.
 #include <algorithm>
 #include <cstring>
 
@@ -169,7 +169,8 @@ bool store::tagged_keys(const tag_id& id, std::span<const tag_id> others, std::u
   const held_lock guard = lock_tag(id, lock_mode::shared);
   const block_index at = find_record(id);
   if (at == none) return true;
-  for (std::uint32_t l = record_at(at).live_newest; l != none && max_keys > 0; l = link_at(l).next) {
+  for (std::uint32_t l = record_at(at).live_newest; l != none && max_keys > 0;
+       l = link_at(l).next) {
     // An entry cannot go while it is linked here, and its key and links never change.
     const entry& e = entry_at(link_at(l).entry);
     std::size_t matches = 0;

@@ -2,9 +2,9 @@
 // transaction_log.hpp).
 //
 // The order at commit is the protocol. A stamp is drawn before the sets are checked, so whoever
-// changes something after that check draws a later one. Slots are stamped before entries are dropped
-// and dropped before the flux ends, so a fill that finds neither flux nor stamp comes before the drop.
-// What this transaction read and wrote counts as read just after its own stamp.
+// changes something after that check draws a later one. Slots are stamped before entries are
+// dropped and dropped before the flux ends, so a fill that finds neither flux nor stamp comes
+// before the drop. What this transaction read and wrote counts as read just after its own stamp.
 #include <algorithm>
 #include <unordered_set>
 
@@ -198,7 +198,8 @@ void transaction_log::commit(store& owner, timestamp now, timestamp monotonic,
   drop_stored_leases(owner);
 }
 
-// What a transaction stored with a lease took the lease with it; what it refused leaves it to others.
+// What a transaction stored with a lease took the lease with it; what it refused leaves it to
+// others.
 void transaction_log::drop_stored_leases(store& owner) noexcept {
   for (const taken_lease& lease : leases_)
     owner.release_lease({lease.key.space, lease.text, lease.key_hash}, lease.nonce);

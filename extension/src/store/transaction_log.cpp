@@ -71,8 +71,7 @@ void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
   const std::size_t key_at = keep(what.key.text);
   const std::size_t tags_at = keep(what.tags);
   const std::size_t value_at = keep(what.value);
-  pending& op =
-      append(operation::set, what.key.space, subtransaction, identity_of(what.key));
+  pending& op = append(operation::set, what.key.space, subtransaction, identity_of(what.key));
   op.key_at = key_at;
   op.key_size = what.key.text.size();
   op.tags_at = tags_at;

@@ -1,9 +1,10 @@
-// What one transaction has asked of the cache, until it commits: the protocol of docs/consistency.md.
+// What one transaction has asked of the cache, until it commits: the protocol of
+// docs/consistency.md.
 //
 // Operations are kept in order; a sub-transaction that aborts takes its own off the end. Before
 // commit the log decides once what will happen (prepare), and a transaction that wrote data puts
-// every slot it changes in flux. After commit it stamps them, drops and stores entries, and ends the
-// flux. From prepare on nothing is allocated, so commit and abort cannot fail.
+// every slot it changes in flux. After commit it stamps them, drops and stores entries, and ends
+// the flux. From prepare on nothing is allocated, so commit and abort cannot fail.
 //
 // Process-local, one a backend; knows no PostgreSQL. Times and ids come from the caller.
 #pragma once
@@ -48,10 +49,10 @@ struct pending {
   std::uint32_t visible_from = 0;
   std::uint32_t previous = none;  // the operation before on the same key or tag
   std::uint64_t hash = 0;
-  std::size_t key_at = 0, key_size = 0;      // in the arena
+  std::size_t key_at = 0, key_size = 0;  // in the arena
   std::size_t tags_at = 0, tags_size = 0;
   std::size_t value_at = 0, value_size = 0;
-  std::size_t ids_at = 0, ids_count = 0;     // in the tag ids
+  std::size_t ids_at = 0, ids_count = 0;  // in the tag ids
   timestamp read_at = 0;
   timestamp expires_at = never;
   std::int64_t version = 0;
