@@ -54,7 +54,7 @@ refusal store::put(const fill& what, timestamp now, timestamp blind_guard, own_f
     }
     if (why == refusal::none) {
       // Until commit nothing was reserved: if there is no room now, the store forgets the key.
-      if (old != none) remove_entry(p, old);
+      drop_key(p, what.key);
       if (make_room(p, what)) {
         const block_index at = write_entry(p, what, now);
         std::size_t i = 0;
@@ -176,10 +176,30 @@ bool store::remove(const key_ref& key) {
   const std::uint32_t p = partition_of(key);
   const held_lock guard = lock_partition(p, lock_mode::exclusive);
   if (lease_slot* lease = find_lease(p, key)) *lease = {};
-  const block_index at = find(p, key);
-  if (at == none) return false;
-  remove_entry(p, at);
-  return true;
+  return drop_key(p, key);
+}
+
+bool store::drop_key(std::uint32_t partition, const key_ref& key) {
+  bool found = false;
+  const auto hash = static_cast<std::uint32_t>(key.hash);
+  block_index at = bucket_of(partition, hash);
+  while (at != none) {
+    const entry& e = entry_at(at);
+    const block_index next = e.bucket_next;
+    bool matches = e.hash == hash && e.space == key.space;
+    if (matches && e.key_size == key.text.size() + role_key_suffix) {
+      char text[max_key_size + role_key_suffix];
+      copy_payload(e, 0, text, key.text.size() + 1);
+      matches = std::memcmp(text, key.text.data(), key.text.size()) == 0 &&
+                text[key.text.size()] == '\0';
+    } else {
+      matches = matches && same_key(e, key);
+      found = found || matches;
+    }
+    if (matches) remove_entry(partition, at);
+    at = next;
+  }
+  return found;
 }
 
 bool store::touch(const key_ref& key, timestamp now, timestamp expires_at) {

@@ -73,6 +73,10 @@ inline constexpr std::size_t max_links = 2 * max_tags;
 inline constexpr std::size_t max_tag_size = 255;
 inline constexpr std::size_t max_key_size = 1024;
 
+// A value that holds for one role only is kept under its key, a zero byte and the role's id, with the
+// hash of the key alone: so it shares the key's partition and stamp and goes when the key goes.
+inline constexpr std::size_t role_key_suffix = 1 + sizeof(std::uint32_t);
+
 inline constexpr std::int64_t any_version = -1;
 inline constexpr std::int64_t no_version = 0;
 
@@ -133,6 +137,7 @@ class store {
   // expected: any_version, no_version (the key must be absent), or a version.
   refusal put(const fill& what, timestamp now, timestamp blind_guard, own_flux own,
               std::int64_t expected = any_version);
+  // Also removes what is kept under the key for single roles (see role_key_suffix).
   bool remove(const key_ref& key);
   bool touch(const key_ref& key, timestamp now, timestamp expires_at);
   counter_result add(const key_ref& key, std::int64_t by, timestamp now, timestamp expires_at,
@@ -260,6 +265,8 @@ class store {
   void collect_returned(std::uint32_t partition);
   block_index pick_victim(std::uint32_t partition);
   void remove_entry(std::uint32_t partition, block_index index);
+  // The key's entry and those kept under the key for single roles.
+  bool drop_key(std::uint32_t partition, const key_ref& key);
   block_index write_entry(std::uint32_t partition, const fill& what, timestamp now);
   void write_payload(std::uint32_t partition, block_index first, const fill& what);
   bool make_room(std::uint32_t partition, const fill& what);

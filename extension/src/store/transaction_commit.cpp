@@ -18,11 +18,13 @@ namespace {
 constexpr std::size_t small_plan = 16;
 }  // namespace
 
-void transaction_log::prepare(store& owner, bool writer, std::uint32_t process) {
+void transaction_log::prepare(store& owner, bool writer, std::uint32_t process,
+                              std::size_t flux_limit) {
   writer_ = writer;
   process_ = process;
   plan_operations(owner);
   plan_flux(owner);
+  if (flux_limit > 0 && flux_.size() > flux_limit) widen_flux(owner, flux_limit);
   verdicts_.assign(sets_.size(), refusal::none);
   prepared_ = true;
   if (writer_ && invalidates_) begin_flux(owner);
@@ -114,6 +116,17 @@ void transaction_log::plan_flux(store& owner) {
   for (const std::uint32_t index : sets_)
     if (operations_[index].expected != any_version)
       claims_.push_back(&owner.key_stamp(key_of(operations_[index])));
+}
+
+// A namespace in flux covers all its keys and tags; everything covers all namespaces.
+void transaction_log::widen_flux(store& owner, std::size_t limit) {
+  std::vector<stamp*> wide;
+  for (const pending& op : operations_) wide.push_back(&owner.space_at(op.space).all);
+  std::sort(wide.begin(), wide.end());
+  wide.erase(std::unique(wide.begin(), wide.end()), wide.end());
+  if (wide.size() > limit) wide = {&owner.header().everything};
+  flux_ = wide;
+  changed_.insert(changed_.end(), wide.begin(), wide.end());
 }
 
 void transaction_log::begin_flux(store& owner) noexcept {
@@ -239,6 +252,7 @@ void transaction_log::clear() {
   wide_.clear();
   leases_.clear();
   tag_count_ = invalidations_ = 0;
+  after_last_set_ = 0;
   prepared_ = writer_ = invalidates_ = flux_begun_ = false;
   sets_.clear();
   verdicts_.clear();

@@ -90,6 +90,7 @@ void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
   op.version = what.version;
   op.expected = expected;
   op.lease = what.lease;
+  after_last_set_ = static_cast<std::uint32_t>(operations_.size());
 }
 
 void transaction_log::add_refused_set(const key_ref& key, std::uint32_t subtransaction) {
@@ -119,6 +120,7 @@ void transaction_log::add_touch(const key_ref& key, std::uint32_t subtransaction
     copy.subtransaction = subtransaction;
     copy.expires_at = expires_at;
     op = copy;
+    after_last_set_ = static_cast<std::uint32_t>(operations_.size());
     return;
   }
   const std::size_t at = keep(key.text);
@@ -130,14 +132,13 @@ void transaction_log::add_touch(const key_ref& key, std::uint32_t subtransaction
 
 void transaction_log::add_tag(space_index space, const tag_id& id, std::uint32_t subtransaction,
                               std::uint32_t visible_from) {
-  // A bulk change invalidates one tag again and again: the operation at the end serves for all.
-  if (!operations_.empty()) {
-    const std::uint32_t last = last_of({id.low, id.high});
-    if (last != none && last + 1 == operations_.size() &&
-        operations_[last].subtransaction == subtransaction) {
-      operations_[last].visible_from = std::max(operations_[last].visible_from, visible_from);
-      return;
-    }
+  // A bulk change invalidates the same tags again and again. One operation serves for all, unless
+  // a set came between: that one must die, too.
+  const std::uint32_t last = last_of({id.low, id.high});
+  if (last != none && last >= after_last_set_ &&
+      operations_[last].subtransaction == subtransaction) {
+    operations_[last].visible_from = std::max(operations_[last].visible_from, visible_from);
+    return;
   }
   append(operation::tag, space, subtransaction, {id.low, id.high}).visible_from = visible_from;
 }

@@ -107,7 +107,8 @@ class transaction_log {
 
   // --- carrying out
   // Decides; `writer`: the transaction has written data. May allocate, so it may throw.
-  void prepare(store& owner, bool writer, std::uint32_t process);
+  // flux_limit: when more slots than this would be in flux, whole namespaces are (0: no limit).
+  void prepare(store& owner, bool writer, std::uint32_t process, std::size_t flux_limit = 0);
   // A conditional set lost: another transaction claims the slot, or the version changed.
   [[nodiscard]] bool conditions_hold(store& owner, timestamp now);
   void commit(store& owner, timestamp now, timestamp monotonic, timestamp blind_guard) noexcept;
@@ -147,6 +148,7 @@ class transaction_log {
   [[nodiscard]] bool killed_later(std::uint32_t index) const;
   void plan_operations(store& owner);
   void plan_flux(store& owner);
+  void widen_flux(store& owner, std::size_t limit);
   void begin_flux(store& owner) noexcept;
   void end_flux(store& owner) noexcept;
   void stamp_and_drop(store& owner, timestamp at) noexcept;
@@ -160,6 +162,7 @@ class transaction_log {
   std::vector<taken_lease> leases_;
   std::size_t tag_count_ = 0;
   std::size_t invalidations_ = 0;
+  std::uint32_t after_last_set_ = 0;  // the index behind the last set
 
   // Made by prepare.
   bool prepared_ = false;
