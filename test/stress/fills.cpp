@@ -1,0 +1,242 @@
+// Every way of filling: look into the cache, on a miss read the table and store what was read.
+// The floor is always noted before the read that it judges is sent.
+#include <array>
+#include <chrono>
+
+#include "operations.hpp"
+
+namespace stress {
+namespace {
+
+constexpr isolation autocommit = isolation::read_committed;
+
+// A blind fill promises to be faster than the guard. One that was not is not sent, or, when the
+// server took so long, excused: that much the documentation grants.
+class blind_watch {
+ public:
+  explicit blind_watch(const worker& w) : guard_(w.guard_seconds) {}
+  bool too_late_to_send() const { return elapsed() > guard_ / 2; }
+  bool too_late() const { return elapsed() >= guard_; }
+
+ private:
+  double elapsed() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+  const double guard_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+int64_t select_value(worker& w, connection& one, subject s, filler by, isolation level,
+                     const floor_mark& floor) {
+  const int64_t version = one.run(statements_of(s.table).select, {s.index}).number();
+  w.from_table(s, by, level, floor, version);
+  return version;
+}
+
+bool set(worker& w, connection& one, subject s, const cached_value& value) {
+  return !one.run(cache_set, {w.called.key(s), encode(value), w.called.tags(s), w.ttl()}).null();
+}
+
+void set_blind(worker& w, connection& one, subject s, const cached_value& value,
+               const blind_watch& watch) {
+  if (watch.too_late_to_send()) {
+    ++w.counts.skipped;
+    return;
+  }
+  const bool accepted = set(w, one, s, value);
+  w.filled(value.by, accepted);
+  if (accepted && watch.too_late()) w.failures.excuse(value.nonce);
+}
+
+}  // namespace
+
+void fill_by_statements(worker& w, subject s) {
+  constexpr filler by = filler::statements;
+  ++w.counts.of(by).attempts;
+  auto one = w.borrow();
+  const floor_mark floor = w.known.floor(s);
+  const result cached = one->run(cache_get, {w.called.key(s)});
+  if (!cached.null()) {
+    w.hit(s, by, autocommit, floor, cached.text());
+    return;
+  }
+  w.miss(by);
+  w.think();
+  const blind_watch watch(w);
+  const int64_t version = select_value(w, *one, s, by, autocommit, floor);
+  w.think();
+  set_blind(w, *one, s, {version, w.nonce(), by}, watch);
+}
+
+void fill_through_pool(worker& w, subject s) {
+  constexpr filler by = filler::pool;
+  ++w.counts.of(by).attempts;
+  const floor_mark floor = w.known.floor(s);
+  {
+    auto first = w.borrow();
+    const result cached = first->run(cache_get, {w.called.key(s)});
+    if (!cached.null()) {
+      w.hit(s, by, autocommit, floor, cached.text());
+      return;
+    }
+  }
+  w.miss(by);
+  w.dawdle();
+  const blind_watch watch(w);
+  int64_t version = 0;
+  {
+    auto second = w.borrow();
+    version = select_value(w, *second, s, by, autocommit, floor);
+  }
+  w.dawdle();
+  auto third = w.borrow();
+  set_blind(w, *third, s, {version, w.nonce(), by}, watch);
+}
+
+void fill_in_statement(worker& w, subject s) {
+  constexpr filler by = filler::statement;
+  ++w.counts.of(by).attempts;
+  auto one = w.borrow();
+  const floor_mark floor = w.known.floor(s);
+  const result found = one->run(statements_of(s.table).one_statement,
+                                {w.called.key(s), s.index, w.nonce(), w.called.tags(s), w.ttl()});
+  if (!found.null(0, 0)) {
+    w.hit(s, by, autocommit, floor, found.text(0, 0));
+    return;
+  }
+  w.miss(by);
+  w.from_table(s, by, autocommit, floor, found.number(0, 1));
+  w.filled(by, !found.null(0, 2));
+}
+
+void fill_in_transaction(worker& w, subject s) {
+  constexpr filler by = filler::transaction;
+  ++w.counts.of(by).attempts;
+  const isolation level = w.chance(50) ? isolation::read_committed : isolation::repeatable_read;
+  auto one = w.borrow();
+  one->run("begin isolation level " + std::string(name_of(level)) +
+           (w.chance(20) ? " read only" : ""));
+  if (w.chance(30)) w.think();
+  const floor_mark floor = w.known.floor(s);
+  const result cached = one->run(cache_get, {w.called.key(s)});
+  if (!cached.null()) {
+    const auto value = w.hit(s, by, level, floor, cached.text());
+    if (level == isolation::repeatable_read && value) {
+      w.think();
+      const int64_t version = one->run(statements_of(s.table).select, {s.index}).number();
+      ++w.counts.compared;
+      if (version != value->version) {
+        w.fail(failure_kind::snapshot, s, name_of(by), level, floor, *value, version);
+      }
+    }
+    one->run("commit");
+    return;
+  }
+  w.miss(by);
+  w.think();
+  const int64_t version = select_value(w, *one, s, by, level, floor);
+  w.think();
+  const bool accepted = set(w, *one, s, {version, w.nonce(), by});
+  w.think();
+  one->run("commit");
+  w.filled(by, accepted);
+}
+
+void fill_by_fetch(worker& w, subject s) {
+  constexpr filler by = filler::fetch;
+  ++w.counts.of(by).attempts;
+  const int64_t nonce = w.nonce();
+  auto one = w.borrow();
+  const floor_mark floor = w.known.floor(s);
+  const result found = one->run(statements_of(s.table).fetch,
+                                {w.called.key(s), s.index, nonce, w.called.tags(s), w.ttl()});
+  const auto value = found.null() ? std::nullopt : decode(found.text());
+  if (!value) {
+    const std::string text = found.null() ? "NULL" : std::string(found.text());
+    w.fail(failure_kind::torn, s, name_of(by), autocommit, floor, {}, 0, text);
+  } else if (value->nonce != nonce) {
+    w.hit(s, by, autocommit, floor, found.text());
+  } else {
+    // Computed by this call. Whether it was stored shows when somebody hits it.
+    w.miss(by);
+    w.from_table(s, by, autocommit, floor, value->version);
+  }
+}
+
+void fill_with_lease(worker& w, subject s) {
+  constexpr filler by = filler::lease;
+  ++w.counts.of(by).attempts;
+  const floor_mark floor = w.known.floor(s);
+  std::string lease;
+  {
+    auto first = w.borrow();
+    const result asked = first->run(cache_get_lease, {w.called.key(s)});
+    const std::string_view state = asked.text(0, 1);
+    if (state == "hit") {
+      w.hit(s, by, autocommit, floor, asked.text(0, 0));
+      return;
+    }
+    w.miss(by);
+    if (state == "stale" && !asked.null(0, 0)) {
+      // Expired, and marked so. That is no licence to show what a commit replaced.
+      ++w.counts.marked;
+      const auto value = decode(asked.text(0, 0));
+      if (!value || w.known.judge(s, floor, value->version) != verdict::fine) {
+        w.fail(failure_kind::marked, s, name_of(by), autocommit, floor,
+               value.value_or(cached_value()));
+      }
+    }
+    if (asked.null(0, 2)) return;  // another caller computes
+    lease = asked.text(0, 2);
+  }
+  if (w.chance(3)) return;  // a caller that dies; the others wait until the lease ends
+  w.dawdle();
+  int64_t version = 0;
+  {
+    auto second = w.borrow();
+    version = select_value(w, *second, s, by, autocommit, floor);
+  }
+  w.dawdle();
+  auto third = w.borrow();
+  w.filled(by, !third
+                    ->run(cache_set_lease, {w.called.key(s), encode({version, w.nonce(), by}),
+                                            w.called.tags(s), w.ttl(), lease})
+                    .null());
+}
+
+void fill_in_procedure(worker& w, subject s) {
+  constexpr filler by = filler::procedure;
+  constexpr size_t keys = 3;
+  std::array<subject, keys> subjects;
+  std::array<floor_mark, keys> floors;
+  std::string ids = "{", names = "{", tags = "{", nonces = "{";
+  for (size_t i = 0; i < keys; ++i) {
+    subjects[i] = i == 0 ? s : subject{s.table, static_cast<int>(w.below(w.known.keys()))};
+    const char* separator = i == 0 ? "" : ",";
+    const std::string list = w.called.tags(subjects[i]);
+    ids += separator + std::to_string(subjects[i].index);
+    names += separator + w.called.key(subjects[i]);
+    tags += separator + ('"' + list.substr(1, list.size() - 2) + '"');
+    nonces += separator + std::to_string(w.nonce());
+    ++w.counts.of(by).attempts;
+  }
+  auto one = w.borrow();
+  for (size_t i = 0; i < keys; ++i) floors[i] = w.known.floor(subjects[i]);
+  const result done = one->run(
+      statements_of(s.table).procedure,
+      {ids + '}', names + '}', tags + '}', nonces + '}', w.ttl(), w.chance(50) ? "t" : "f"});
+  std::string_view lines = done.text(0, 0);
+  const std::string_view letters = done.text(0, 1);
+  for (size_t i = 0; i < keys && i < letters.size(); ++i) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(line.size() + 1);
+    if (letters[i] == '-') {
+      w.hit(subjects[i], by, autocommit, floors[i], line);
+    } else {
+      w.miss(by);
+      w.filled(by, letters[i] == 't');
+    }
+  }
+}
+
+}  // namespace stress
