@@ -1,7 +1,7 @@
 // Every way of filling: look into the cache, on a miss read the table and store what was read.
 // The floor is always noted before the read that it judges is sent.
-#include <array>
 #include <chrono>
+#include <vector>
 
 #include "operations.hpp"
 
@@ -46,6 +46,37 @@ void set_blind(worker& w, connection& one, subject s, const cached_value& value,
   const bool accepted = set(w, one, s, value);
   w.filled(value.by, accepted);
   if (accepted && watch.too_late()) w.failures.excuse(value.nonce);
+}
+
+// An array literal with every element quoted.
+class array_literal {
+ public:
+  void add(std::string_view element) {
+    text_ += text_.empty() ? "{\"" : ",\"";
+    for (const char letter : element) {
+      if (letter == '"' || letter == '\\') text_ += '\\';
+      text_ += letter;
+    }
+    text_ += '"';
+  }
+  std::string text() const { return text_.empty() ? "{}" : text_ + '}'; }
+
+ private:
+  std::string text_;
+};
+
+// This key and two others of its table, each once.
+std::vector<subject> with_others(worker& w, subject s) {
+  const int keys = w.known.keys();
+  const int step = 1 + static_cast<int>(w.below(keys / 2 - 1));
+  return {s, {s.table, (s.index + step) % keys}, {s.table, (s.index + 2 * step) % keys}};
+}
+
+std::vector<floor_mark> floors_of(worker& w, const std::vector<subject>& subjects, filler by) {
+  std::vector<floor_mark> floors;
+  for (const subject& one : subjects) floors.push_back(w.known.floor(one));
+  w.counts.of(by).attempts += static_cast<int64_t>(subjects.size());
+  return floors;
 }
 
 }  // namespace
@@ -206,28 +237,23 @@ void fill_with_lease(worker& w, subject s) {
 
 void fill_in_procedure(worker& w, subject s) {
   constexpr filler by = filler::procedure;
-  constexpr size_t keys = 3;
-  std::array<subject, keys> subjects;
-  std::array<floor_mark, keys> floors;
-  std::string ids = "{", names = "{", tags = "{", nonces = "{";
-  for (size_t i = 0; i < keys; ++i) {
-    subjects[i] = i == 0 ? s : subject{s.table, static_cast<int>(w.below(w.known.keys()))};
-    const char* separator = i == 0 ? "" : ",";
-    const std::string list = w.called.tags(subjects[i]);
-    ids += separator + std::to_string(subjects[i].index);
-    names += separator + w.called.key(subjects[i]);
-    tags += separator + ('"' + list.substr(1, list.size() - 2) + '"');
-    nonces += separator + std::to_string(w.nonce());
-    ++w.counts.of(by).attempts;
+  const std::vector<subject> subjects = with_others(w, s);
+  array_literal ids, keys, tags, nonces;
+  for (const subject& one : subjects) {
+    const std::string list = w.called.tags(one);
+    ids.add(std::to_string(one.index));
+    keys.add(w.called.key(one));
+    tags.add(list.substr(1, list.size() - 2));
+    nonces.add(std::to_string(w.nonce()));
   }
   auto one = w.borrow();
-  for (size_t i = 0; i < keys; ++i) floors[i] = w.known.floor(subjects[i]);
+  const std::vector<floor_mark> floors = floors_of(w, subjects, by);
   const result done = one->run(
       statements_of(s.table).procedure,
-      {ids + '}', names + '}', tags + '}', nonces + '}', w.ttl(), w.chance(50) ? "t" : "f"});
+      {ids.text(), keys.text(), tags.text(), nonces.text(), w.ttl(), w.chance(50) ? "t" : "f"});
   std::string_view lines = done.text(0, 0);
   const std::string_view letters = done.text(0, 1);
-  for (size_t i = 0; i < keys && i < letters.size(); ++i) {
+  for (size_t i = 0; i < subjects.size() && i < letters.size(); ++i) {
     const std::string_view line = lines.substr(0, lines.find('\n'));
     lines.remove_prefix(line.size() + 1);
     if (letters[i] == '-') {
@@ -237,6 +263,47 @@ void fill_in_procedure(worker& w, subject s) {
       w.filled(by, letters[i] == 't');
     }
   }
+}
+
+void fill_many(worker& w, subject s) {
+  constexpr filler by = filler::many;
+  const std::vector<subject> subjects = with_others(w, s);
+  array_literal keys;
+  for (const subject& one : subjects) keys.add(w.called.key(one));
+  auto one = w.borrow();
+  one->run("begin");
+  const std::vector<floor_mark> floors = floors_of(w, subjects, by);
+  const result cached = one->run(cache_get_many, {keys.text()});
+  std::vector<size_t> missing;
+  array_literal ids, missing_keys, values, tags;
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    if (!cached.null(static_cast<int>(i), 0)) {
+      w.hit(subjects[i], by, autocommit, floors[i], cached.text(static_cast<int>(i), 0));
+      continue;
+    }
+    w.miss(by);
+    missing.push_back(i);
+    ids.add(std::to_string(subjects[i].index));
+    missing_keys.add(w.called.key(subjects[i]));
+    tags.add(w.called.tag(subjects[i]));
+    if (s.table == family::item) tags.add(w.called.owner_tag(subjects[i]));
+  }
+  if (!missing.empty()) {
+    w.think();
+    const result read = one->run(statements_of(s.table).select_many, {ids.text()});
+    for (size_t i = 0; i < missing.size(); ++i) {
+      const int64_t version = read.number(static_cast<int>(i), 0);
+      w.from_table(subjects[missing[i]], by, autocommit, floors[missing[i]], version);
+      values.add(encode({version, w.nonce(), by}));
+    }
+    w.think();
+    const int64_t accepted =
+        one->run(cache_set_many, {missing_keys.text(), values.text(), tags.text(), w.ttl()})
+            .number();
+    w.counts.of(by).accepted += accepted;
+    w.counts.of(by).refused += static_cast<int64_t>(missing.size()) - accepted;
+  }
+  one->run("commit");
 }
 
 }  // namespace stress

@@ -14,6 +14,7 @@ void fill_in_transaction(worker& w, subject s);
 void fill_by_fetch(worker& w, subject s);
 void fill_with_lease(worker& w, subject s);
 void fill_in_procedure(worker& w, subject s);
+void fill_many(worker& w, subject s);
 
 // snapshots.cpp: read the cache and the table in one snapshot, and compare.
 void read_in_snapshot(worker& w);

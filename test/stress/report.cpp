@@ -72,8 +72,9 @@ class coverage {
 
 bool covered(const tally& counts) {
   coverage all;
-  for (const filler by : {filler::statements, filler::pool, filler::statement, filler::transaction,
-                          filler::fetch, filler::lease, filler::procedure, filler::snapshot}) {
+  for (const filler by :
+       {filler::statements, filler::pool, filler::statement, filler::transaction, filler::fetch,
+        filler::lease, filler::procedure, filler::many, filler::snapshot}) {
     const fill_count& one = counts.fills[static_cast<size_t>(by)];
     const std::string name = std::string("fill ") + name_of(by);
     all.demand(one.hits, name + " hit");

@@ -29,7 +29,8 @@ void read_stash(worker& w) {
   if (dice < 58) return fill_in_transaction(w, s);
   if (dice < 68) return fill_by_fetch(w, s);
   if (dice < 78) return fill_with_lease(w, s);
-  if (dice < 83) return fill_in_procedure(w, s);
+  if (dice < 82) return fill_in_procedure(w, s);
+  if (dice < 86) return fill_many(w, s);
   if (dice < 97) return read_in_snapshot(w);
   return read_in_imported_snapshot(w);
 }

@@ -64,7 +64,7 @@ end $$;
 )";
 }
 
-table_statements make(const std::string& table, const char* const (&called)[8]) {
+table_statements make(const std::string& table, const char* const (&called)[9]) {
   const std::string full = "public." + table;
   return {
       {called[0], "select value from " + full + " where id = $1::bigint"},
@@ -78,6 +78,10 @@ table_statements make(const std::string& table, const char* const (&called)[8]) 
                       " where item.id = wanted.id and item.value < wanted.value"
                       " returning item.id, item.value"},
       {called[4],
+       "select item.value from unnest($1::bigint[]) with ordinality as wanted(id, nth)"
+       " join " +
+           full + " item on item.id = wanted.id order by wanted.nth"},
+      {called[5],
        "with hit as materialized (select stash.cache_get($1::text) as value),"
        " source as materialized (select item.value from " +
            full +
@@ -87,28 +91,29 @@ table_statements make(const std::string& table, const char* const (&called)[8]) 
            " tags => $4::text[]) as version from source)"
            " select hit.value, source.value, stored.version"
            " from hit left join source on true left join stored on true"},
-      {called[5], "with changed as (update " + full +
+      {called[6], "with changed as (update " + full +
                       " set value = $2::bigint where id = $1::bigint and value < $2::bigint"
                       " returning id)"
                       " select id, stash.cache_delete($3::text) from changed"},
-      {called[6],
+      {called[7],
        "select stash.cache_fetch($1::text, 'select public.stress_value(value, $2::bigint,"
        " ''fetch'') from " +
            full +
            " where id = $1::bigint', args => array[$2::text, $3::text], ttl => $5::float8,"
            " tags => $4::text[])"},
-      {called[7], "call public." + table +
+      {called[8], "call public." + table +
                       "_fill($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::float8,"
                       " $6::boolean, '', '')"},
       table == "stress_item" ? "public.stress_item" : "public.stress_watched"};
 }
 
 const table_statements item_statements =
-    make("stress_item", {"item_select", "item_update", "item_scribble", "item_bulk",
+    make("stress_item", {"item_select", "item_update", "item_scribble", "item_bulk", "item_many",
                          "item_statement", "item_erase", "item_fetch", "item_fill"});
 const table_statements watched_statements =
-    make("stress_watched", {"watched_select", "watched_update", "watched_scribble", "watched_bulk",
-                            "watched_statement", "watched_erase", "watched_fetch", "watched_fill"});
+    make("stress_watched",
+         {"watched_select", "watched_update", "watched_scribble", "watched_bulk", "watched_many",
+          "watched_statement", "watched_erase", "watched_fetch", "watched_fill"});
 
 }  // namespace
 
@@ -126,6 +131,13 @@ const statement cache_get_lease = {
     "cache_get_lease",
     "select value, state, lease from stash.cache_get_lease($1::text, lease_ttl => 0.2,"
     " stale_ttl => 0.1)"};
+const statement cache_get_many = {
+    "cache_get_many",
+    "select value from unnest(stash.cache_get_many($1::text[])) with ordinality as got(value, nth)"
+    " order by nth"};
+const statement cache_set_many = {
+    "cache_set_many",
+    "select stash.cache_set_many($1::text[], $2::jsonb[], $4::float8, tags => $3::text[])"};
 const statement cache_delete = {"cache_delete", "select stash.cache_delete($1::text)"};
 const statement cache_invalidate = {"cache_invalidate",
                                     "select stash.cache_invalidate_tags($1::text[])"};

@@ -18,7 +18,7 @@ struct names {
   std::string tag(subject s) const;
   std::string owner_tag(subject s) const;
   std::string class_tag(subject s) const;
-  // As an array literal: every tag that an entry of this key carries.
+  // Array literals: every tag that an entry of this key carries.
   std::string tags(subject s) const;
 };
 
@@ -28,6 +28,7 @@ struct table_statements {
   statement update;         // (id, version): only forward
   statement scribble;       // (id, version): any value, to be rolled back
   statement bulk;           // (ids, versions): only forward -> id, value
+  statement select_many;    // (ids) -> value, a row for each
   statement one_statement;  // (key, id, nonce, tags, ttl) -> hit, version read, accepted
   statement update_erase;   // (id, version, key): both in one statement -> id
   statement fetch;          // (key, id, nonce, tags, ttl) -> json
@@ -44,6 +45,8 @@ extern const statement cache_set_fresh;   // (key, json, tags, ttl)
 extern const statement cache_set_lease;   // (key, json, tags, ttl, lease)
 extern const statement cache_get_lease;   // (key)
 extern const statement cache_delete;      // (key)
+extern const statement cache_get_many;    // (keys) -> a row for each
+extern const statement cache_set_many;    // (keys, jsons, tags, ttl) -> how many
 extern const statement cache_invalidate;  // (tags)
 
 // For a cursor: stores what the cursor's snapshot sees.

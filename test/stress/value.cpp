@@ -8,8 +8,9 @@ namespace stress {
 namespace {
 
 constexpr std::array<const char*, static_cast<size_t>(filler::count)> names = {
-    "statements", "pool",     "statement", "transaction", "fetch",      "lease",  "procedure",
-    "snapshot",   "imported", "through",   "refill",      "fill_first", "cursor", "aside"};
+    "statements", "pool",      "statement",  "transaction", "fetch",
+    "lease",      "procedure", "many",       "snapshot",    "imported",
+    "through",    "refill",    "fill_first", "cursor",      "aside"};
 
 std::string_view after(std::string_view text, std::string_view label) {
   const size_t at = text.find(label);

@@ -20,6 +20,7 @@ enum class filler {
   fetch,        // cache_fetch
   lease,        // lease, select and set on three connections
   procedure,    // a procedure that commits after every key
+  many,         // several keys at a time, in one transaction
   snapshot,     // a REPEATABLE READ transaction that reads several keys
   imported,     // a transaction with somebody else's snapshot
   through,      // a writer that stores what it wrote
