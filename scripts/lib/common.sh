@@ -14,6 +14,9 @@ stash_die() {
 # The top of the tree. A sourcing script sets stash_top first; it must be absolute.
 [ -n "${stash_top:-}" ] || stash_die "stash_top is not set"
 
+# A script that make started makes its own decisions about jobs and variables.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+
 # Prints the pg_config to build against: STASH_PG_CONFIG or PG_CONFIG, the one in PATH, or the newest
 # in Debian's folders. One without PGXS (libpq-dev alone brings such a pg_config) does not count.
 stash_find_pg_config() {
