@@ -137,6 +137,7 @@ void prepare_database(pg_session& session) {
   if (session.query("select to_regnamespace('stash')").empty()) {
     session.query("create extension pg_stash");
   }
+  session.query("set client_min_messages = warning");
   session.query("drop table if exists bench_table");
   session.query("create unlogged table bench_table (key text primary key, value jsonb)");
 }
