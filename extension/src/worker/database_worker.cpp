@@ -54,7 +54,7 @@ void leave(int, Datum) {
     database_slot& slot = state->slots[self.index];
     if (slot.worker.pid != MyProcPid) return;
     const bool stopped = self.how == ending::died && slot.stop;
-    note_ending(slot, stopped ? ending::told_to_stop : self.how, now);
+    note_ending(*state, slot, stopped ? ending::told_to_stop : self.how, now);
     wake(state->launcher);
   }
   ConditionVariableBroadcast(worker_left());
@@ -68,7 +68,7 @@ bool claim(const assignment& given) {
   if (slot.generation != given.generation || slot.database != given.database) return false;
   if (slot.state != slot_state::starting) return false;
   if (slot.stop || is_blocked(*state, slot.database)) {
-    note_ending(slot, ending::told_to_stop, now);
+    note_ending(*state, slot, ending::told_to_stop, now);
     slot.looked_for = true;
     wake(state->launcher);
     return false;

@@ -2,10 +2,10 @@
 //
 // A command that needs a database without connections (DROP, RENAME, SET TABLESPACE, CREATE from it
 // as the template) blocks the database before it runs. The block stands until the transaction ends,
-// however it ends, FATAL included: such commands hold a lock on the database until then, and a worker
-// that came earlier would only wait for it, or find the database gone. What a transaction changed is
-// remembered here and told to the launcher when it commits; a rollback leaves nothing. A rollback to
-// a savepoint leaves the wish to look, which costs one look.
+// however it ends, FATAL included: such commands hold a lock on the database until then, and a
+// worker that came earlier would only wait for it, or find the database gone. What a transaction
+// changed is remembered here and told to the launcher when it commits; a rollback leaves nothing. A
+// rollback to a savepoint leaves the wish to look, which costs one look.
 //
 // Locks: the control lock. The callback allocates nothing and raises nothing.
 #include "worker/ddl.hpp"
@@ -37,8 +37,8 @@ constexpr long recheck_ms = 100;
 // What the present transaction did. Process-local.
 struct {
   int blocks;
-  bool look;     // at the extension of this database
-  bool rescan;   // the list of databases changed
+  bool look;    // at the extension of this database
+  bool rescan;  // the list of databases changed
   Oid dropped;
 } pending;
 
@@ -176,7 +176,8 @@ void at_transaction_end(XactEvent event, void*) {
   if (pending.blocks == 0 && !pending.look && !pending.rescan) return;
   // After PREPARE the changes are not to be seen yet. The look comes early, the next one does not
   // depend on us: see README.md.
-  if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
+  if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+    return;
   tell(event != XACT_EVENT_ABORT);
   pending = {};
 }

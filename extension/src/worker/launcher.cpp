@@ -42,7 +42,8 @@ struct launcher_process {
   task_runner tasks;
   pending_start pending[max_databases];
   TimestampTz rescan_at;
-  TimestampTz register_at;
+  TimestampTz register_at;  // after a failure, unless a worker ends before
+  uint64 endings_then;
   TimestampTz complained_at;
   TimestampTz wake_at;
 };
@@ -70,7 +71,7 @@ void take_over() {
     for (database_slot& slot : state->slots)
       if (OidIsValid(slot.database) && slot.state == slot_state::starting) {
         slot.generation = ++state->next_generation;
-        note_ending(slot, ending::told_to_stop, now);
+        note_ending(*state, slot, ending::told_to_stop, now);
       }
     done = state->once_done;
   }
@@ -94,7 +95,7 @@ void review_pending() {
       locked state;
       database_slot& slot = state->slots[i];
       if (slot.generation == pending.generation && slot.state == slot_state::starting)
-        note_ending(slot, ending::died, now);
+        note_ending(*state, slot, ending::died, now);
     }
     if (status == BGWH_STARTED) {
       locked state(LW_SHARED);
@@ -207,10 +208,15 @@ bool start_one(int index, const database_slot& slot, const NameData& name) {
   return true;
 }
 
+uint64 endings() {
+  locked state(LW_SHARED);
+  return state->endings;
+}
+
 void start_workers(int allowed) {
   const TimestampTz now = GetCurrentTimestamp();
   int waiting = 0;
-  if (now < self.register_at) allowed = 0;
+  if (now < self.register_at && self.endings_then == endings()) allowed = 0;
   while (allowed > 0) {
     database_slot reserved;
     NameData name;
@@ -223,6 +229,7 @@ void start_workers(int allowed) {
     }
     if (!start_one(index, reserved, name)) {
       self.register_at = now + registration_pause_us;
+      self.endings_then = endings();
       break;
     }
     allowed--;

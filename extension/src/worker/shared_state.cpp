@@ -86,7 +86,8 @@ void look_for(shared_state& state, Oid database) {
   wake(slot->worker);
 }
 
-void note_ending(database_slot& slot, ending how, TimestampTz now) {
+void note_ending(shared_state& state, database_slot& slot, ending how, TimestampTz now) {
+  state.endings++;
   slot.state = slot_state::idle;
   slot.ended = how;
   slot.ended_at = now;

@@ -68,6 +68,7 @@ struct database_block {
 struct shared_state {
   activity launcher;
   uint64 next_generation;
+  uint64 endings;    // how many workers have ended
   uint64 once_done;  // bit: launcher task that runs once
   bool rescan;       // pg_database changed
   bool look_at_all;  // a wish to look found no slot
@@ -102,7 +103,7 @@ bool is_blocked(const shared_state& state, Oid database);
 // Asks for a look at the database: whether the extension is there, or the database itself.
 void look_for(shared_state& state, Oid database);
 // A worker ended, or never started.
-void note_ending(database_slot& slot, ending how, TimestampTz now);
+void note_ending(shared_state& state, database_slot& slot, ending how, TimestampTz now);
 void note_error(activity& who, const char* text, TimestampTz now);
 void begin_activity(activity& who, TimestampTz now);
 
