@@ -41,7 +41,6 @@ void run_task(const task& task, task_context& context, attempt_result* result) {
     result->more_waits = task.run(context);
     return;
   }
-  SetCurrentStatementStartTimestamp();
   StartTransactionCommand();
   const char* missing = nullptr;
   if (task.needs_extension_tables && look_at_extension(&missing) != extension_state::present) {
@@ -142,6 +141,7 @@ bool task_runner::attempt(int index, bool* more_waits) {
 
   MemoryContextSwitchTo(scratch);
   error_context_stack = &callback;
+  SetCurrentStatementStartTimestamp();
   pgstat_report_activity(STATE_RUNNING, task.name);
   PG_TRY();
   {
