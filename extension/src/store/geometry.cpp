@@ -58,7 +58,9 @@ geometry geometry::of(std::size_t memory, std::size_t max_value, std::uint32_t s
   g.buckets_at = d.take(sizeof(block_index) * g.partitions * g.buckets_per_partition);
   g.leases_at = d.take(sizeof(lease_slot) * g.partitions * g.leases_per_partition);
   g.blocks_at = d.take(0);
-  const std::size_t left = memory > g.blocks_at ? memory - g.blocks_at : 0;
+  // Tag links are known by eight times the index of their block.
+  constexpr std::size_t most = std::size_t{none / 8} * block_size;
+  const std::size_t left = memory > g.blocks_at ? std::min(memory - g.blocks_at, most) : 0;
   g.blocks_per_partition = static_cast<std::uint32_t>(left / g.partitions / block_size);
   return g;
 }

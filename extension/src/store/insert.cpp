@@ -23,47 +23,38 @@ std::uint32_t store::blocks_for(const entry& e) {
   return blocks_for(std::size_t{e.key_size} + e.tags_size + e.value_size, e.link_count);
 }
 
+namespace {
+// How often a set makes room in its namespace's budget, if others fill it faster.
+constexpr int budget_attempts = 8;
+}  // namespace
+
 refusal store::put(const fill& what, timestamp now, timestamp blind_guard, own_flux own,
                    std::int64_t expected) {
-  const std::size_t links = what.tag_ids.size();
-  const std::uint32_t blocks =
-      blocks_for(what.key.text.size() + what.tags.size() + what.value.size(), links);
-  make_budget(what, std::int64_t{blocks} * static_cast<std::int64_t>(block_size));
-
+  // Before anything else: what is refused anyway must not make others go.
+  refusal why = check(what, now, blind_guard, own);
   // Records first: making one may need another partition's lock.
   block_index records[max_links];
   std::size_t pinned = 0;
-  while (pinned < links && (records[pinned] = pin_record(what.tag_ids[pinned])) != none) pinned++;
-  refusal why = pinned < links ? refusal::no_room : refusal::none;
-
-  if (why == refusal::none) {
-    const std::uint32_t p = partition_of(what.key);
-    const held_lock guard = lock_partition(p, lock_mode::exclusive);
-    const block_index old = find(p, what.key);
-    why = check(what, now, blind_guard, own);
-    if (why == refusal::none && what.lease != 0) {
-      lease_slot* lease = find_lease(p, what.key);
-      if (lease == nullptr || lease->nonce != what.lease)
-        why = refusal::lease;
-      else
-        *lease = {};
-    }
-    if (why == refusal::none && expected != any_version) {
-      const bool alive = old != none && !state_of(entry_at(old), now).dead;
-      if ((alive ? entry_at(old).version : no_version) != expected) why = refusal::condition;
-    }
-    if (why == refusal::none) {
-      // Until commit nothing was reserved: if there is no room now, the store forgets the key.
-      drop_key(p, what.key);
-      if (make_room(p, what)) {
-        const block_index at = write_entry(p, what, now);
-        std::size_t i = 0;
-        each_link(entry_at(at), [&](std::uint32_t id) { link_entry(at, id, records[i++]); });
-      } else {
-        why = refusal::no_room;
-      }
-    }
+  while (why == refusal::none && pinned < what.tag_ids.size()) {
+    records[pinned] = pin_record(what.tag_ids[pinned]);
+    if (records[pinned] == none)
+      why = refusal::no_room;
+    else
+      pinned++;
   }
+  if (why == refusal::none) {
+    fill mine = what;
+    int attempt = 0;
+    do {
+      make_budget(mine);
+      why = put_pinned(mine, now, blind_guard, own, expected, records);
+      // The key is forgotten, its lease used up.
+      mine.lease = 0;
+      if (expected != any_version) expected = no_version;
+    } while (why == refusal::no_room && has_budget(what) && ++attempt < budget_attempts);
+  }
+  // Until commit nothing was reserved: if there is no room now, the store forgets the key.
+  if (why == refusal::no_room) remove(what.key);
   for (std::size_t i = 0; i < pinned; i++) unpin_record(records[i]);
   if (why == refusal::none)
     count(what.key.space, event::set);
@@ -72,12 +63,46 @@ refusal store::put(const fill& what, timestamp now, timestamp blind_guard, own_f
   return why;
 }
 
+refusal store::put_pinned(const fill& what, timestamp now, timestamp blind_guard, own_flux own,
+                          std::int64_t expected, const block_index* records) {
+  const std::uint32_t p = partition_of(what.key);
+  const held_lock guard = lock_partition(p, lock_mode::exclusive);
+  const refusal why = check(what, now, blind_guard, own);
+  if (why != refusal::none) return why;
+  if (expected != any_version) {
+    const block_index old = find(p, what.key);
+    const bool alive = old != none && !state_of(entry_at(old), now).dead;
+    if ((alive ? entry_at(old).version : no_version) != expected) return refusal::condition;
+  }
+  if (what.lease != 0) {
+    lease_slot* lease = find_lease(p, what.key);
+    if (lease == nullptr || lease->nonce != what.lease) return refusal::lease;
+    *lease = {};
+  }
+  drop_key(p, what.key);
+  if (!make_room(p, what)) return refusal::no_room;
+  const block_index at = write_entry(p, what, now);
+  std::size_t i = 0;
+  each_link(entry_at(at), [&](std::uint32_t id) { link_entry(at, id, records[i++]); });
+  return refusal::none;
+}
+
+std::uint32_t store::blocks_for(const fill& what) {
+  return blocks_for(what.key.text.size() + what.tags.size() + what.value.size(),
+                    what.tag_ids.size());
+}
+
+bool store::has_budget(const fill& what) const {
+  const std::int64_t budget = spaces_[what.key.space].max_bytes.load(std::memory_order_relaxed);
+  return budget > 0 && std::int64_t{blocks_for(what)} * std::int64_t{block_size} <= budget;
+}
+
 bool store::make_room(std::uint32_t partition, const fill& what) {
   space& owner = spaces_[what.key.space];
-  const std::uint32_t blocks =
-      blocks_for(what.key.text.size() + what.tags.size() + what.value.size(), what.tag_ids.size());
+  const std::uint32_t blocks = blocks_for(what);
   const auto bytes = static_cast<std::int64_t>(blocks * block_size);
   const std::int64_t budget = owner.max_bytes.load(std::memory_order_relaxed);
+  if (budget > 0 && bytes > budget) return false;
   if (!reserve(partition, blocks)) return false;
   // The budget is a hard cap: reserve first, then give back what is too much.
   owner.bytes.fetch_add(bytes);
@@ -94,12 +119,20 @@ bool store::make_room(std::uint32_t partition, const fill& what) {
   return true;
 }
 
-// Evicts from the namespace in any partition until the new entry fits into its budget.
-void store::make_budget(const fill& what, std::int64_t needed) {
+// Evicts from the namespace in any partition until the new entry fits into its budget. What it
+// replaces makes room, too.
+void store::make_budget(const fill& what) {
+  if (!has_budget(what)) return;
   space& owner = spaces_[what.key.space];
   const std::int64_t budget = owner.max_bytes.load(std::memory_order_relaxed);
-  if (budget <= 0) return;
+  std::int64_t needed = std::int64_t{blocks_for(what)} * std::int64_t{block_size};
+  if (owner.bytes.load() + needed <= budget) return;
   const std::uint32_t first = partition_of(what.key);
+  {
+    const held_lock guard = lock_partition(first, lock_mode::shared);
+    const block_index old = find(first, what.key);
+    if (old != none) needed -= std::int64_t{blocks_for(entry_at(old))} * std::int64_t{block_size};
+  }
   for (std::uint32_t i = 0; i < shape_.partitions; i++) {
     if (owner.bytes.load() + needed <= budget) return;
     const std::uint32_t p = (first + i) & (shape_.partitions - 1);
@@ -118,7 +151,8 @@ block_index store::write_entry(std::uint32_t partition, const fill& what, timest
   entry& e = entry_at(at);
   e.version = what.version;
   e.read_at = what.read_at;
-  e.stored_at = now;
+  // Never earlier than the data, even if the wall clock was set back in between.
+  e.stored_at = std::max(now, what.read_at);
   e.expires_at.store(what.expires_at, std::memory_order_relaxed);
   e.hits.store(0, std::memory_order_relaxed);
   e.hash = static_cast<std::uint32_t>(what.key.hash);
@@ -190,8 +224,8 @@ bool store::drop_key(std::uint32_t partition, const key_ref& key) {
     if (matches && e.key_size == key.text.size() + role_key_suffix) {
       char text[max_key_size + role_key_suffix];
       copy_payload(e, 0, text, key.text.size() + 1);
-      matches = std::memcmp(text, key.text.data(), key.text.size()) == 0 &&
-                text[key.text.size()] == '\0';
+      matches =
+          std::memcmp(text, key.text.data(), key.text.size()) == 0 && text[key.text.size()] == '\0';
     } else {
       matches = matches && same_key(e, key);
       found = found || matches;
@@ -213,37 +247,44 @@ bool store::touch(const key_ref& key, timestamp now, timestamp expires_at) {
 
 counter_result store::add(const key_ref& key, std::int64_t by, timestamp now, timestamp expires_at,
                           bool in_recovery) {
-  counter_result result;
   fill fresh;
   fresh.key = key;
   fresh.kind = value_kind::counter;
   fresh.value = {reinterpret_cast<const char*>(&by), sizeof by};
   fresh.expires_at = expires_at;
-  fresh.version = next_version();
   fresh.flags = in_recovery ? stored_in_recovery : 0;
-  // Later than every moment that would make it dead on arrival.
-  fresh.read_at = std::max({now, header_->everything.changed_at.load() + 1,
-                            spaces_[key.space].all.changed_at.load() + 1});
-  make_budget(fresh, static_cast<std::int64_t>(2 * block_size));
   const std::uint32_t p = partition_of(key);
-  const held_lock guard = lock_partition(p, lock_mode::exclusive);
-  const block_index at = find(p, key);
-  const bool alive = at != none && !state_of(entry_at(at), now).dead &&
-                     (in_recovery || (entry_at(at).flags & stored_in_recovery) == 0);
-  if (!alive) {
+  for (int attempt = 0; attempt < budget_attempts; attempt++) {
+    // Before the lock is taken, for it looks at other partitions; not for one that is there.
+    if (attempt > 0) make_budget(fresh);
+    const held_lock guard = lock_partition(p, lock_mode::exclusive);
+    const block_index at = find(p, key);
+    const bool alive = at != none && !state_of(entry_at(at), now).dead &&
+                       (in_recovery || (entry_at(at).flags & stored_in_recovery) == 0);
+    if (alive) return bump(entry_at(at), by);
+    if (attempt == 0 && has_budget(fresh)) continue;
     if (at != none) remove_entry(p, at);
-    if (!make_room(p, fresh)) return {counter_state::no_room, 0};
+    if (!make_room(p, fresh)) continue;
+    fresh.version = next_version();
+    // Later than every moment that would make it dead on arrival.
+    fresh.read_at = std::max({now, header_->everything.changed_at.load() + 1,
+                              spaces_[key.space].all.changed_at.load() + 1});
     write_entry(p, fresh, now);
     count(key.space, event::set);
     return {counter_state::done, by};
   }
-  entry& e = entry_at(at);
+  count(key.space, refusal::no_room);
+  return {counter_state::no_room, 0};
+}
+
+counter_result store::bump(entry& e, std::int64_t by) {
+  counter_result result;
   if (e.kind != value_kind::counter) return {counter_state::wrong_kind, 0};
-  copy_payload(e, e.key_size, &result.value, sizeof result.value);
+  copy_payload(e, std::size_t{e.key_size} + e.tags_size, &result.value, sizeof result.value);
   if (__builtin_add_overflow(result.value, by, &result.value)) return {counter_state::overflow, 0};
   // The value may straddle two blocks: write it byte by byte along the chain.
   const auto* bytes = reinterpret_cast<const char*>(&result.value);
-  std::size_t offset = e.key_size;
+  std::size_t offset = std::size_t{e.key_size} + e.tags_size;
   auto* to = reinterpret_cast<char*>(&e) + entry_header_size;
   std::size_t room = block_size - entry_header_size;
   block_index next = e.next;
@@ -256,7 +297,7 @@ counter_result store::add(const key_ref& key, std::int64_t by, timestamp now, ti
     }
     to[offset] = bytes[i];
   }
-  e.version = fresh.version;
+  e.version = next_version();
   note_hit(e);
   return result;
 }

@@ -72,7 +72,8 @@ struct link_block {
 };
 static_assert(sizeof(link_block) == block_size);
 
-// A tag that has entries. Dead means: its entry's read_at is not later than changed_at.
+// A tag that has entries. Dead means: its entry's read_at is not later than changed_at. Invariant:
+// an entry is on the dead list exactly if it is dead in that sense.
 struct tag_record {
   block_index bucket_next;
   std::uint32_t pins;  // fills that are about to link to it
@@ -84,7 +85,8 @@ struct tag_record {
   std::uint32_t dead_newest;
   std::uint32_t live_count;
   std::uint32_t total_count;
-  std::uint8_t unused[block_size - 56];
+  timestamp newest_read;  // no entry of the live list was read later
+  std::uint8_t unused[block_size - 64];
 };
 static_assert(sizeof(tag_record) == block_size);
 
@@ -152,21 +154,23 @@ struct space {
   std::atomic<std::uint32_t> roles[max_space_roles];
   stamp all;    // every entry and every fill
   stamp fills;  // fills only: keys that matched a deleted prefix may be on their way
-  std::atomic<std::int64_t> bytes;
+  // Written by every set: away from what every hit reads.
+  alignas(64) std::atomic<std::int64_t> bytes;
   std::atomic<std::int64_t> entries;
 };
 
 struct segment_header {
   std::uint64_t seed;
   timestamp boot;
-  shared_clock clock;
-  std::atomic<std::int64_t> version;
   // Entries whose data was read before this moment are no hits, in any namespace.
   stamp everything;
+  std::atomic<std::uint32_t> spaces_used;  // no slot from here on was ever used
+  // Every hit reads what is above; what is below is written all the time.
+  alignas(64) shared_clock clock;
+  std::atomic<std::int64_t> version;
   std::atomic<std::uint64_t> nonce;
   std::atomic<std::uint32_t> sweep_partition;
   std::atomic<std::uint32_t> sweep_bucket;
-  std::atomic<std::uint32_t> spaces_used;  // no slot from here on was ever used
 };
 
 }  // namespace stash

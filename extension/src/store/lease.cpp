@@ -33,9 +33,8 @@ lease_slot& store::lease_for(std::uint32_t partition, const key_ref& key, timest
       [&](const lease_slot& a, const lease_slot& b) { return age(a) < age(b); });
 }
 
-lease_result store::take_lease(const key_ref& key, const reader& who, timestamp read_at,
-                               timestamp until, std::uint32_t stale_seconds, void* buffer,
-                               std::size_t capacity) {
+lease_result store::take_lease(const key_ref& key, const reader& who, const lease_terms& terms,
+                               void* buffer, std::size_t capacity) {
   lease_result result;
   const std::uint32_t p = partition_of(key);
   {
@@ -47,9 +46,8 @@ lease_result store::take_lease(const key_ref& key, const reader& who, timestamp 
     bool stale = false;
     if (at != none && !hit && taken && entry_at(at).kind != value_kind::role_marker) {
       const death state = state_of(entry_at(at), who.now);
-      const timestamp kept =
-          std::max<timestamp>(entry_at(at).stale_seconds, stale_seconds) * microseconds_per_second;
-      stale = state.dead && stale_seconds > 0 && state.since + kept > who.now;
+      stale = state.dead && (terms.stale_invalidated || !state.invalidated) &&
+              state.since + terms.stale_for > who.now;
     }
     if (hit || stale) {
       const entry& e = entry_at(at);
@@ -68,11 +66,12 @@ lease_result store::take_lease(const key_ref& key, const reader& who, timestamp 
       result.nonce = XXH3_64bits_withSeed(&key.hash, sizeof key.hash,
                                           header_->seed ^ header_->nonce.fetch_add(1)) |
                      1;
-      slot = {key.hash, result.nonce, read_at, until, key.space, stale_seconds};
+      const auto kept = static_cast<std::uint32_t>(std::min<timestamp>(
+          (terms.stale_for + microseconds_per_second - 1) / microseconds_per_second, 0xffff));
+      slot = {key.hash, result.nonce, terms.read_at, terms.until, key.space, kept};
       // What is dead stays for those who will be told that it is stale.
-      if (at != none && entry_at(at).stale_seconds < stale_seconds)
-        entry_at(at).stale_seconds =
-            static_cast<std::uint16_t>(std::min<std::uint32_t>(stale_seconds, 0xffff));
+      if (at != none && entry_at(at).stale_seconds < kept)
+        entry_at(at).stale_seconds = static_cast<std::uint16_t>(kept);
       result.state = lease_state::taken;
     }
   }

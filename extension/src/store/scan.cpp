@@ -108,7 +108,11 @@ std::uint64_t store::remove_prefix(space_index space, std::string_view prefix) {
     return e.space == space && begins_with(*this, e, prefix);
   };
   for (std::uint32_t p = 0; p < shape_.partitions; p++) {
-    if (queue(p, space).count == 0) continue;
+    {
+      // With the lock: whoever passed its checks before the caller's flux may be storing right now.
+      const held_lock guard = lock_partition(p, lock_mode::shared);
+      if (queue(p, space).count == 0) continue;
+    }
     for (std::uint32_t from = 0; from < shape_.buckets_per_partition; from += group) {
       bool found = false;
       {

@@ -36,6 +36,8 @@ void store::initialize(std::uint64_t seed, timestamp wall, timestamp monotonic) 
   // One later than the boot stamp: what a saved cache held was read exactly then.
   header_->clock.start(wall + 1, monotonic + 1);
   header_->version.store(wall);
+  // Nobody knows what was written just before: until the guard has passed, blind sets are refused.
+  header_->everything.data_changed_at.store(wall);
   header_->nonce.store(seed | 1);
   for (std::uint32_t i = 0; i < shape_.key_stamps; i++) key_stamps_[i].changed_at.store(wall);
   for (std::uint32_t i = 0; i < shape_.tag_stamps; i++) tag_stamps_[i].changed_at.store(wall);
@@ -208,6 +210,33 @@ read_result store::peek(const key_ref& key, const reader& who, own_flux own) con
     result.state = read_state::hit;
   }
   return result;
+}
+
+// Nothing uncertain will do: an entry that is hidden only while somebody else commits may stay.
+bool store::condition_holds(const key_ref& key, std::int64_t expected, const reader& who,
+                            own_flux own, std::span<const tag_id> own_tags,
+                            std::span<const tag_id> killed) const {
+  const std::uint32_t p = partition_of(key);
+  const held_lock guard = lock_partition(p, lock_mode::shared);
+  if (in_flux_by_others(key_stamp(key), own)) return false;
+  const block_index at = find(p, key);
+  if (at == none) return expected == no_version;
+  const entry& e = entry_at(at);
+  bool certain =
+      !in_flux_by_others(header_->everything, own) && !in_flux_by_others(spaces_[e.space].all, own);
+  bool gone = ((e.flags & stored_in_recovery) != 0 && !who.in_recovery);
+  const auto among = [](std::span<const tag_id> ids, const tag_id& id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
+  each_link(e, [&](std::uint32_t id) {
+    const tag_record& record = record_at(link_at(id).record);
+    const std::uint32_t mine = among(own_tags, record.id) ? 1 : 0;
+    certain = certain && record.in_flux.load() <= mine;
+    gone = gone || among(killed, record.id);
+  });
+  gone = gone || state_of(e, who.now).dead;
+  if (gone) return expected == no_version;
+  return certain && e.version == expected;
 }
 
 // ---------------------------------------------------------------- acceptance

@@ -73,8 +73,8 @@ inline constexpr std::size_t max_links = 2 * max_tags;
 inline constexpr std::size_t max_tag_size = 255;
 inline constexpr std::size_t max_key_size = 1024;
 
-// A value that holds for one role only is kept under its key, a zero byte and the role's id, with the
-// hash of the key alone: so it shares the key's partition and stamp and goes when the key goes.
+// A value that holds for one role only is kept under its key, a zero byte and the role's id, with
+// the hash of the key alone: so it shares the key's partition and stamp and goes when the key goes.
 inline constexpr std::size_t role_key_suffix = 1 + sizeof(std::uint32_t);
 
 inline constexpr std::int64_t any_version = -1;
@@ -144,12 +144,28 @@ class store {
                      bool in_recovery);
 
   // --- leases (lease.cpp)
-  lease_result take_lease(const key_ref& key, const reader& who, timestamp read_at, timestamp until,
-                          std::uint32_t stale_seconds, void* buffer, std::size_t capacity);
+  // stale_for: how long (µs) after its death an entry may be given to those who do not get the
+  // lease.
+  struct lease_terms {
+    timestamp read_at = 0;
+    timestamp until = 0;
+    timestamp stale_for = 0;
+    bool stale_invalidated = true;  // or only what merely expired
+  };
+  lease_result take_lease(const key_ref& key, const reader& who, const lease_terms& terms,
+                          void* buffer, std::size_t capacity);
   // The stale_seconds that the lease was taken with, or −1 when it is void.
   [[nodiscard]] std::int64_t lease_valid(const key_ref& key, std::uint64_t nonce, timestamp read_at,
                                          timestamp now) const;
   void release_lease(const key_ref& key, std::uint64_t nonce);
+
+  // --- conditional sets (store.cpp)
+  // Whether the key's version is certain to be `expected` when the caller commits. own: stamps that
+  // it holds in flux; own_tags: tags whose records it holds in flux; killed: tags that it
+  // invalidates before it sets the key.
+  [[nodiscard]] bool condition_holds(const key_ref& key, std::int64_t expected, const reader& who,
+                                     own_flux own, std::span<const tag_id> own_tags,
+                                     std::span<const tag_id> killed) const;
 
   // --- tags (tags.cpp)
   // Puts the tag's own record in flux, if it has one; end_tag_flux needs what this returned.
@@ -165,6 +181,10 @@ class store {
   // --- scans (scan.cpp)
   [[nodiscard]] std::uint64_t bucket_total() const {
     return std::uint64_t{shape_.partitions} * shape_.buckets_per_partition;
+  }
+  [[nodiscard]] std::uint64_t bucket_number(const key_ref& key) const {
+    return static_cast<std::uint64_t>(
+        &bucket_of(partition_of(key), static_cast<std::uint32_t>(key.hash)) - buckets_);
   }
   struct bucket_scan {
     std::uint64_t next_bucket = 0;
@@ -188,7 +208,8 @@ class store {
     std::uint64_t bytes_capped = 0;
   };
   [[nodiscard]] usage measure() const;
-  // Calls visit(const entry&, payload reader) for every entry without locks: only while no other
+  [[nodiscard]] bool is_dead(const entry& e, timestamp now) const { return state_of(e, now).dead; }
+  // Calls visit(const entry&) for every entry without locks: only while no other
   // process runs (the postmaster's exit).
   template <typename Visit>
   void each_entry_unlocked(Visit visit) const;
@@ -212,6 +233,8 @@ class store {
   [[nodiscard]] static bool in_flux_by_others(const stamp& s, own_flux own);
 
  private:
+  friend class store_checker;  // the unit tests count every block
+
   struct death {
     bool dead = false;
     bool invalidated = false;  // not merely expired
@@ -269,26 +292,36 @@ class store {
   bool drop_key(std::uint32_t partition, const key_ref& key);
   block_index write_entry(std::uint32_t partition, const fill& what, timestamp now);
   void write_payload(std::uint32_t partition, block_index first, const fill& what);
+  // Makes blocks available, and counts them as the namespace's.
   bool make_room(std::uint32_t partition, const fill& what);
+  refusal put_pinned(const fill& what, timestamp now, timestamp blind_guard, own_flux own,
+                     std::int64_t expected, const block_index* records);
+  counter_result bump(entry& e, std::int64_t by);
   [[nodiscard]] lease_slot* find_lease(std::uint32_t partition, const key_ref& key) const;
   [[nodiscard]] lease_slot& lease_for(std::uint32_t partition, const key_ref& key,
                                       timestamp now) const;
   [[nodiscard]] static entry_info describe(const entry& e);
   [[nodiscard]] static std::uint32_t blocks_for(const entry& e);
+  [[nodiscard]] static std::uint32_t blocks_for(const fill& what);
+  // Whether the namespace has a budget, and one into which this fits at all.
+  [[nodiscard]] bool has_budget(const fill& what) const;
   [[nodiscard]] static std::uint32_t blocks_for(std::size_t payload, std::size_t links);
   template <typename Pick>
   std::uint32_t remove_in_buckets(std::uint32_t partition, std::uint32_t from, std::uint32_t count,
                                   Pick pick);
 
   // No partition lock is held for these.
-  void make_budget(const fill& what, std::int64_t needed);
+  void make_budget(const fill& what);
   // The tag's record, created if need be and pinned; none when there is no block to be had.
   block_index pin_record(const tag_id& id);
+  block_index block_for_record(const tag_id& id);
+  void give_back(block_index block);
   void unpin_record(block_index record);
 
   // The caller holds the tag's lock.
   [[nodiscard]] block_index find_record(const tag_id& id) const;
   void drop_record_if_unused(block_index record);
+  [[nodiscard]] bool carries_all(const entry& e, std::span<const tag_id> wanted) const;
   // The caller holds the partition's lock; takes the tag's.
   void link_entry(block_index entry_block, std::uint32_t link_id, block_index record);
   void unlink_entry(const entry& e, std::uint32_t link_id);
