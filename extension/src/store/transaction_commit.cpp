@@ -27,35 +27,36 @@ void transaction_log::prepare(store& owner, bool writer, std::uint32_t process,
   if (flux_limit > 0 && flux_.size() > flux_limit) widen_flux(owner, flux_limit);
   verdicts_.assign(sets_.size(), refusal::none);
   prepared_ = true;
-  if (writer_ && invalidates_) begin_flux(owner);
+  // Whoever lost a condition stays out of the way; conditions_hold tells.
+  if (claim_slots() && writer_ && invalidates_) begin_flux(owner);
 }
 
-// From the last operation to the first: the last on a key decides.
+// From the last operation to the first: the last on a key decides. A removal is carried out even if
+// a set comes after it, for that may be refused.
 void transaction_log::plan_operations(store& owner) {
+  struct fate {
+    bool decided = false;
+    bool removed = false;
+  };
   std::unordered_set<identity, identity_hash> tags;
-  std::unordered_multimap<std::uint64_t, std::uint32_t> decided;
+  std::unordered_multimap<std::uint64_t, std::uint32_t> later;
   const bool many = operations_.size() > small_plan;
-  if (many) decided.reserve(operations_.size());
-  const auto decided_already = [&](std::uint32_t index) {
-    const pending& op = operations_[index];
+  if (many) later.reserve(operations_.size());
+  const auto look_later = [&](const pending& op) {
+    fate result;
+    const auto see = [&](const pending& other) {
+      if (other.hash != op.hash || other.space != op.space || !decides(other, key_text(op))) return;
+      result.decided = true;
+      result.removed = result.removed || other.what == operation::remove;
+    };
     if (many) {
-      const auto [begin, end] = decided.equal_range(op.hash);
-      for (auto at = begin; at != end; ++at)
-        if (operations_[at->second].space == op.space &&
-            key_text(operations_[at->second]) == key_text(op))
-          return true;
-      decided.emplace(op.hash, index);
-      return false;
+      const auto [begin, end] = later.equal_range(op.hash);
+      for (auto at = begin; at != end; ++at) see(operations_[at->second]);
+    } else {
+      for (const pending* at = &op + 1; at != operations_.data() + operations_.size(); ++at)
+        see(*at);
     }
-    for (std::uint32_t i = index + 1; i < operations_.size(); i++) {
-      const pending& later = operations_[i];
-      const bool decides = later.what == operation::set || later.what == operation::remove ||
-                           later.what == operation::refused_set;
-      if (decides && later.hash == op.hash && later.space == op.space &&
-          key_text(later) == key_text(op))
-        return true;
-    }
-    return false;
+    return result;
   };
 
   for (auto index = static_cast<std::uint32_t>(operations_.size()); index-- > 0;) {
@@ -72,26 +73,54 @@ void transaction_log::plan_operations(store& owner) {
       case operation::clear_space:
         changed_.push_back(&owner.space_at(op.space).all);
         break;
+      case operation::refused_space:
+        if (writer_) changed_.push_back(&owner.space_at(op.space).all);
+        break;
       case operation::touch:
         touches_.push_back(index);
         break;
       case operation::remove:
-        if (!decided_already(index)) removals_.push_back(index);
-        break;
       case operation::refused_set:
-        if (!decided_already(index) && writer_) removals_.push_back(index);
-        break;
-      case operation::set:
-        if (decided_already(index)) break;
-        if (killed_later(index))
+      case operation::set: {
+        const fate after = look_later(op);
+        const bool is_set = op.what == operation::set;
+        const bool takes_away = op.what == operation::remove ? !after.removed
+                                : is_set                     ? !after.decided && killed_later(index)
+                                                             : !after.decided && writer_;
+        if (takes_away)
           removals_.push_back(index);
-        else
+        else if (is_set && !after.decided)
           sets_.push_back(index);
+        // At most two a key: what decides it, and what removes it.
+        if (many && (!after.decided || (op.what == operation::remove && !after.removed)))
+          later.emplace(op.hash, index);
         break;
+      }
     }
   }
   std::reverse(sets_.begin(), sets_.end());
   std::reverse(touches_.begin(), touches_.end());
+  for (std::uint32_t index = 0; index < operations_.size(); index++) plan_condition(index);
+}
+
+// A condition about what the transaction itself did before was checked when the set was called. One
+// about the store must hold at commit, even if the set was replaced by a later one since.
+void transaction_log::plan_condition(std::uint32_t index) {
+  pending& op = operations_[index];
+  if (op.what != operation::set || op.expected == any_version) return;
+  bool own = false;
+  for (std::uint32_t i = op.previous; i != none && !own; i = operations_[i].previous)
+    own = decides(operations_[i], key_text(op)) &&
+          (operations_[i].what != operation::refused_set || writer_);
+  for (std::size_t i = 0; i < wide_.size() && wide_[i] < index && !own; i++) {
+    const pending& before = operations_[wide_[i]];
+    own = before.space == op.space && before.what != operation::tag &&
+          key_text(op).starts_with(key_text(before));
+  }
+  if (own)
+    op.expected = any_version;
+  else
+    conditions_.push_back(index);
 }
 
 void transaction_log::plan_flux(store& owner) {
@@ -113,9 +142,10 @@ void transaction_log::plan_flux(store& owner) {
     list->erase(std::unique(list->begin(), list->end()), list->end());
   }
   invalidates_ = !flux_.empty();
-  for (const std::uint32_t index : sets_)
-    if (operations_[index].expected != any_version)
-      claims_.push_back(&owner.key_stamp(key_of(operations_[index])));
+  for (const std::uint32_t index : conditions_)
+    claims_.push_back(&owner.key_stamp(key_of(operations_[index])));
+  std::sort(claims_.begin(), claims_.end());
+  claims_.erase(std::unique(claims_.begin(), claims_.end()), claims_.end());
 }
 
 // A namespace in flux covers all its keys and tags; everything covers all namespaces.
@@ -142,24 +172,41 @@ void transaction_log::end_flux(store& owner) noexcept {
   flux_begun_ = false;
 }
 
-bool transaction_log::conditions_hold(store& owner, timestamp now) {
-  if (claims_.empty()) return true;
+// In the order of addresses, and before the flux begins: of those who want the same slots one gets
+// them all, and whoever does not get them is in nobody's way.
+bool transaction_log::claim_slots() noexcept {
   std::size_t held = 0;
   while (held < claims_.size() && claims_[held]->try_claim(process_)) held++;
-  const bool all = held == claims_.size();
+  if (held == claims_.size()) return true;
   claims_.resize(held);
-  if (!all) return false;
+  release_claims();
+  return false;
+}
+
+void transaction_log::release_claims() noexcept {
+  for (stamp* claim : claims_) claim->release_claim(process_);
+  claims_.clear();
+}
+
+bool transaction_log::conditions_hold(store& owner, timestamp now) {
+  if (conditions_.empty()) return true;
+  if (claims_.empty()) return false;
   const own_flux own = flux_begun_ ? own_flux(flux_) : own_flux();
-  return std::all_of(sets_.begin(), sets_.end(), [&](std::uint32_t index) {
+  std::vector<tag_id> own_tags;
+  if (flux_begun_)
+    for (const planned_tag& tag : tags_)
+      if (tag.had_record) own_tags.push_back(tag.id);
+  std::vector<tag_id> killed;
+  std::size_t wide = 0;
+  return std::all_of(conditions_.begin(), conditions_.end(), [&](std::uint32_t index) {
     const pending& op = operations_[index];
-    if (op.expected == any_version) return true;
-    const key_ref key = key_of(op);
-    if (store::in_flux_by_others(owner.key_stamp(key), own)) return false;
+    for (; wide < wide_.size() && wide_[wide] < index; wide++)
+      if (operations_[wide_[wide]].what == operation::tag)
+        killed.push_back(ids_[operations_[wide_[wide]].ids_at]);
     reader who;
     who.now = now;
     who.in_recovery = (op.flags & stored_in_recovery) != 0;
-    const read_result current = owner.peek(key, who, own);
-    return (current.state == read_state::hit ? current.info.version : no_version) == op.expected;
+    return owner.condition_holds(key_of(op), op.expected, who, own, own_tags, killed);
   });
 }
 
@@ -179,7 +226,8 @@ void transaction_log::stamp_and_drop(store& owner, timestamp at) noexcept {
 void transaction_log::commit(store& owner, timestamp now, timestamp monotonic,
                              timestamp blind_guard) noexcept {
   if (!prepared_) return;
-  const auto expected = [&](const pending& op) { return op.expected; };
+  // A writer has had the slot in flux since it was found to hold what it expected.
+  const auto expected = [&](const pending& op) { return writer_ ? any_version : op.expected; };
   if (!invalidates_) {
     for (const std::uint32_t index : sets_)
       owner.put(fill_of(operations_[index], owner), now, blind_guard, {},
@@ -207,7 +255,7 @@ void transaction_log::commit(store& owner, timestamp now, timestamp monotonic,
   for (const std::uint32_t index : touches_)
     owner.touch(key_of(operations_[index]), now, operations_[index].expires_at);
   end_flux(owner);
-  for (stamp* claim : claims_) claim->release_claim(process_);
+  release_claims();
   drop_stored_leases(owner);
 }
 
@@ -228,13 +276,13 @@ void transaction_log::commit_prepared_part(store& owner, timestamp now,
   // records need not stay in flux.
   for (const planned_tag& tag : tags_) owner.end_tag_flux(tag.id, tag.had_record);
   flux_begun_ = false;
-  for (stamp* claim : claims_) claim->release_claim(process_);
+  release_claims();
   drop_stored_leases(owner);
 }
 
 void transaction_log::abort(store& owner) noexcept {
   end_flux(owner);
-  for (stamp* claim : claims_) claim->release_claim(process_);
+  release_claims();
   drop_stored_leases(owner);
 }
 
@@ -263,6 +311,7 @@ void transaction_log::clear() {
   flux_.clear();
   changed_.clear();
   claims_.clear();
+  conditions_.clear();
 }
 
 }  // namespace stash

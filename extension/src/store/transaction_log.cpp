@@ -16,6 +16,18 @@ std::size_t transaction_log::keep(std::string_view bytes) {
 // Few operations are found by looking at them; only a longer log pays for a map.
 constexpr std::size_t small_log = 16;
 
+namespace {
+// Whether an operation is about one key or one tag.
+bool is_named(operation what) {
+  return what != operation::prefix && what != operation::clear_space &&
+         what != operation::refused_space;
+}
+// Whether it concerns more than one key.
+bool is_wide(operation what) {
+  return what == operation::tag || what == operation::prefix || what == operation::clear_space;
+}
+}  // namespace
+
 identity transaction_log::identity_at(std::uint32_t index) const {
   const pending& op = operations_[index];
   if (op.what == operation::tag) return {ids_[op.ids_at].low, ids_[op.ids_at].high};
@@ -28,8 +40,7 @@ std::uint32_t transaction_log::last_of(const identity& id) const {
     return found == last_.end() ? none : found->second;
   }
   for (std::uint32_t i = static_cast<std::uint32_t>(operations_.size()); i-- > 0;) {
-    const operation what = operations_[i].what;
-    if (what == operation::prefix || what == operation::clear_space) continue;
+    if (!is_named(operations_[i].what)) continue;
     if (identity_at(i) == id) return i;
   }
   return none;
@@ -38,9 +49,20 @@ std::uint32_t transaction_log::last_of(const identity& id) const {
 pending& transaction_log::append(operation what, space_index space, std::uint32_t subtransaction,
                                  const identity& id) {
   const auto index = static_cast<std::uint32_t>(operations_.size());
-  const bool named = what != operation::prefix && what != operation::clear_space;
+  const bool named = is_named(what);
   const std::uint32_t previous = named ? last_of(id) : none;
-  if (what == operation::tag || !named) wide_.reserve(wide_.size() + 1);
+  // All that may throw comes before the operation is there: an aborted one is taken off again.
+  const auto room_for_one_more = [](auto& list) {
+    if (list.size() == list.capacity()) list.reserve(std::max<std::size_t>(8, 2 * list.size()));
+  };
+  if (is_wide(what)) room_for_one_more(wide_);
+  if (what == operation::tag) room_for_one_more(ids_);
+  room_for_one_more(operations_);
+  if (index == small_log) last_.clear();
+  if (index == small_log)
+    for (std::uint32_t i = 0; i < index; i++)
+      if (is_named(operations_[i].what)) last_[identity_at(i)] = i;
+  if (index >= small_log && named) last_[id] = index;
   operations_.emplace_back();
   pending& op = operations_.back();
   op.what = what;
@@ -55,14 +77,8 @@ pending& transaction_log::append(operation what, space_index space, std::uint32_
   } else {
     op.hash = id.low;
   }
-  if (what == operation::tag || !named) wide_.push_back(index);
-  if (what == operation::tag || what == operation::remove || !named) invalidations_++;
-  if (operations_.size() == small_log + 1) {
-    for (std::uint32_t i = 0; i < index; i++)
-      if (operations_[i].what != operation::prefix && operations_[i].what != operation::clear_space)
-        last_[identity_at(i)] = i;
-  }
-  if (operations_.size() > small_log && named) last_[id] = index;
+  if (is_wide(what)) wide_.push_back(index);
+  if (is_wide(what) || what == operation::remove) invalidations_++;
   return op;
 }
 
@@ -71,6 +87,8 @@ void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
   const std::size_t key_at = keep(what.key.text);
   const std::size_t tags_at = keep(what.tags);
   const std::size_t value_at = keep(what.value);
+  const std::size_t ids_at = ids_.size();
+  ids_.insert(ids_.end(), what.tag_ids.begin(), what.tag_ids.end());
   pending& op = append(operation::set, what.key.space, subtransaction, identity_of(what.key));
   op.key_at = key_at;
   op.key_size = what.key.text.size();
@@ -78,9 +96,8 @@ void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
   op.tags_size = what.tags.size();
   op.value_at = value_at;
   op.value_size = what.value.size();
-  op.ids_at = ids_.size();
+  op.ids_at = ids_at;
   op.ids_count = what.tag_ids.size();
-  ids_.insert(ids_.end(), what.tag_ids.begin(), what.tag_ids.end());
   op.kind = what.kind;
   op.flags = what.flags;
   op.blind = what.blind;
@@ -98,6 +115,13 @@ void transaction_log::add_refused_set(const key_ref& key, std::uint32_t subtrans
   pending& op = append(operation::refused_set, key.space, subtransaction, identity_of(key));
   op.key_at = at;
   op.key_size = key.text.size();
+}
+
+void transaction_log::add_refused_space(space_index space, std::uint32_t subtransaction) {
+  if (!operations_.empty() && operations_.back().what == operation::refused_space &&
+      operations_.back().space == space && operations_.back().subtransaction == subtransaction)
+    return;
+  append(operation::refused_space, space, subtransaction, {});
 }
 
 void transaction_log::add_remove(const key_ref& key, std::uint32_t subtransaction,
@@ -181,7 +205,7 @@ void transaction_log::abort_subtransaction(std::uint32_t subtransaction) {
   while (!operations_.empty() && operations_.back().subtransaction >= subtransaction) {
     const auto index = static_cast<std::uint32_t>(operations_.size() - 1);
     const pending& op = operations_.back();
-    const bool named = op.what != operation::prefix && op.what != operation::clear_space;
+    const bool named = is_named(op.what);
     if (operations_.size() > small_log && named) {
       if (op.previous == none)
         last_.erase(identity_at(index));
@@ -189,14 +213,30 @@ void transaction_log::abort_subtransaction(std::uint32_t subtransaction) {
         last_[identity_at(index)] = op.previous;
     }
     if (op.what == operation::tag) tag_count_--;
-    if (op.what == operation::tag || op.what == operation::remove || !named) invalidations_--;
-    if (op.what == operation::tag || !named) wide_.pop_back();
+    if (is_wide(op.what) || op.what == operation::remove) invalidations_--;
+    if (is_wide(op.what)) wide_.pop_back();
     operations_.pop_back();
     if (operations_.size() == small_log) last_.clear();
   }
 }
 
 // ---------------------------------------------------------------- what the transaction sees
+
+// Whether an operation settles what happens to the key `text`, which has the same hash. What takes
+// a key away takes with it what is kept under it for single roles.
+bool transaction_log::decides(const pending& op, std::string_view text) const {
+  const std::string_view own = key_text(op);
+  switch (op.what) {
+    case operation::set:
+      return own == text;
+    case operation::remove:
+    case operation::refused_set:
+      return own == text || (text.size() == own.size() + role_key_suffix && text.starts_with(own) &&
+                             text[own.size()] == '\0');
+    default:
+      return false;
+  }
+}
 
 // Whether a tag, prefix or namespace that a set depends on is invalidated after it.
 bool transaction_log::killed_later(std::uint32_t index) const {
@@ -222,7 +262,7 @@ bool transaction_log::killed_later(std::uint32_t index) const {
 transaction_log::sight transaction_log::look(const key_ref& key, const pending** found) const {
   for (std::uint32_t i = last_of(identity_of(key)); i != none; i = operations_[i].previous) {
     const pending& op = operations_[i];
-    if (key_text(op) != key.text || op.what == operation::touch) continue;
+    if (!decides(op, key.text)) continue;
     if (op.what != operation::set) return sight::nothing;
     if (killed_later(i)) return sight::nothing;
     *found = &op;

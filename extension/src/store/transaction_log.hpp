@@ -29,7 +29,8 @@ struct identity_hash {
 
 enum class operation : std::uint8_t {
   set,
-  refused_set,  // a delete if the transaction turns out to have written data
+  refused_set,    // a delete if the transaction turns out to have written data
+  refused_space,  // the same for too many keys to remember: the whole namespace
   remove,
   touch,
   tag,
@@ -68,6 +69,7 @@ class transaction_log {
   // --- collecting
   void add_set(const fill& what, std::uint32_t subtransaction, std::int64_t expected);
   void add_refused_set(const key_ref& key, std::uint32_t subtransaction);
+  void add_refused_space(space_index space, std::uint32_t subtransaction);
   void add_remove(const key_ref& key, std::uint32_t subtransaction, std::uint32_t visible_from);
   void add_touch(const key_ref& key, std::uint32_t subtransaction, timestamp expires_at);
   void add_tag(space_index space, const tag_id& id, std::uint32_t subtransaction,
@@ -146,8 +148,12 @@ class transaction_log {
                   const identity& id);
   std::size_t keep(std::string_view bytes);
   [[nodiscard]] bool killed_later(std::uint32_t index) const;
+  [[nodiscard]] bool decides(const pending& op, std::string_view text) const;
   void plan_operations(store& owner);
+  void plan_condition(std::uint32_t index);
   void plan_flux(store& owner);
+  bool claim_slots() noexcept;
+  void release_claims() noexcept;
   void widen_flux(store& owner, std::size_t limit);
   void begin_flux(store& owner) noexcept;
   void end_flux(store& owner) noexcept;
@@ -176,9 +182,10 @@ class transaction_log {
   std::vector<std::uint32_t> touches_;
   std::vector<planned_tag> tags_;
   std::vector<std::uint32_t> prefixes_;
-  std::vector<stamp*> flux_;     // raised while committing, sorted by address
-  std::vector<stamp*> changed_;  // stamped at commit
-  std::vector<stamp*> claims_;
+  std::vector<stamp*> flux_;               // raised while committing, sorted by address
+  std::vector<stamp*> changed_;            // stamped at commit
+  std::vector<std::uint32_t> conditions_;  // sets whose expectation the store has to meet
+  std::vector<stamp*> claims_;             // their slots, sorted by address
 };
 
 }  // namespace stash
