@@ -35,4 +35,28 @@ inline bool is_table_owner(Oid relation, Oid role) {
 #endif
 }
 
+// PostgreSQL 15 declares tree walkers without a prototype for the callback.
+using tree_walker = bool (*)(Node*, void*);
+#if PG_VERSION_NUM < 160000
+inline bool (*untyped(tree_walker walker))() {
+  return reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker));
+}
+#endif
+
+inline bool walk_expression(Node* node, tree_walker walker, void* context) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_walker(node, walker, context);
+#else
+  return expression_tree_walker(node, untyped(walker), context);
+#endif
+}
+
+inline bool walk_query(Query* query, tree_walker walker, void* context) {
+#if PG_VERSION_NUM >= 160000
+  return query_tree_walker(query, walker, context, 0);
+#else
+  return query_tree_walker(query, untyped(walker), context, 0);
+#endif
+}
+
 }  // namespace stash::compat

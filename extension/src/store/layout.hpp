@@ -144,6 +144,8 @@ struct space {
   std::atomic<std::uint32_t> generation;  // raised whenever the slot gets another meaning
   std::uint32_t database;
   timestamp freed_at;  // a slot is given away again only long after
+  // The extension came to the database after the start: nothing was cached there before.
+  std::uint32_t extension_is_new;
   char name[max_space_name + 1];
   std::atomic<std::uint32_t> config_serial;  // raised whenever the stored configuration changes
   std::atomic<std::uint32_t> config_valid;   // the serial that the fields below were read at

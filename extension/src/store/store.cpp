@@ -36,8 +36,6 @@ void store::initialize(std::uint64_t seed, timestamp wall, timestamp monotonic) 
   // One later than the boot stamp: what a saved cache held was read exactly then.
   header_->clock.start(wall + 1, monotonic + 1);
   header_->version.store(wall);
-  // Nobody knows what was written just before: until the guard has passed, blind sets are refused.
-  header_->everything.data_changed_at.store(wall);
   header_->nonce.store(seed | 1);
   for (std::uint32_t i = 0; i < shape_.key_stamps; i++) key_stamps_[i].changed_at.store(wall);
   for (std::uint32_t i = 0; i < shape_.tag_stamps; i++) tag_stamps_[i].changed_at.store(wall);

@@ -51,18 +51,18 @@ activity* launcher_activity() { return &shared->launcher; }
 activity* worker_activity(int index) { return &shared->slots[index].worker; }
 
 database_slot* find_slot(shared_state& state, Oid database) {
-  for (database_slot& slot : state.slots)
-    if (slot.database == database) return &slot;
+  for (int i = 0; i < state.slots_used; i++)
+    if (state.slots[i].database == database) return &state.slots[i];
   return nullptr;
 }
 
 database_slot* find_or_add_slot(shared_state& state, Oid database) {
   if (database_slot* slot = find_slot(state, database)) return slot;
   database_slot* slot = find_slot(state, InvalidOid);
-  if (slot != nullptr) {
-    memset(slot, 0, sizeof *slot);
-    slot->database = database;
-  }
+  if (slot == nullptr && state.slots_used < max_databases) slot = &state.slots[state.slots_used++];
+  if (slot == nullptr) return nullptr;
+  memset(slot, 0, sizeof *slot);
+  slot->database = database;
   return slot;
 }
 

@@ -73,6 +73,7 @@ struct shared_state {
   bool rescan;       // pg_database changed
   bool look_at_all;  // a wish to look found no slot
   int waiting;       // databases that have no worker and want one
+  int slots_used;    // no slot from here on has ever been taken
   database_block blocks[max_blocks];
   database_slot slots[max_databases];
   ConditionVariable worker_left;

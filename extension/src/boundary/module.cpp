@@ -1,0 +1,36 @@
+// The library's entry: settings, shared memory, hooks and callbacks, in that order, once.
+#include "boundary/settings.hpp"
+#include "boundary/shared_memory.hpp"
+#include "boundary/utility_hook.hpp"
+#include "cache/image.hpp"
+#include "cache/maintenance.hpp"
+#include "cache/prepared.hpp"
+#include "cache/shared_store.hpp"
+#include "cache/tie.hpp"
+#include "cache/transaction.hpp"
+#include "worker/worker.hpp"
+
+#include "boundary/postgres.hpp"
+
+extern "C" {
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void) {
+  stash::settings::define();
+  if (IsBinaryUpgrade) return;
+  stash::install_transaction_callbacks();
+  // Without preloading there is no shared memory; functions that need it say so.
+  if (!process_shared_preload_libraries_in_progress) return;
+  stash::register_shared_store();
+  stash::register_prepared_part();
+  stash::register_image();
+  stash::register_cache_tasks();
+  stash::worker::install();
+  stash::request_shared_memory();
+  stash::install_tie_hooks();
+  stash::install_utility_hook();
+}
+}

@@ -1,0 +1,131 @@
+// What triggers do not see: DDL on tied tables, and the extension itself coming and going.
+//
+// ALTER TABLE in any form may change what rows say (ALTER TYPE … USING), which rows a table has
+// (ATTACH, DETACH) or whether its triggers fire, so it invalidates the ties of the table, of its
+// partitions and of its parents. DROP is caught where every kind of drop passes: the object-access
+// hook.
+#include "boundary/guard.hpp"
+#include "boundary/utility_hook.hpp"
+#include "cache/namespaces.hpp"
+#include "cache/shared_store.hpp"
+#include "cache/tie.hpp"
+#include "cache/transaction.hpp"
+
+#include "boundary/postgres.hpp"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+}
+
+namespace stash {
+namespace {
+
+object_access_hook_type previous_access_hook = nullptr;
+
+void invalidate_ties_of(Oid relation) {
+  Relation open = try_relation_open(relation, NoLock);
+  if (open == nullptr) return;
+  each_tie(open, [](const tie& each) { invalidate_tie(each.tag_template, each.space_name); });
+  relation_close(open, NoLock);
+}
+
+bool is_table(Oid relation) {
+  const char kind = get_rel_relkind(relation);
+  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+// The table and everything below it that the statement may have gone on to.
+void invalidate_tree(Oid relation) {
+  if (!is_table(relation)) return;
+  ListCell* cell = nullptr;
+  foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
+    invalidate_ties_of(lfirst_oid(cell));
+}
+
+Oid oid_of(const RangeVar* name) {
+  return name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+}
+
+void after_alter_table(const AlterTableStmt* statement) {
+  const Oid relation = oid_of(statement->relation);
+  if (!OidIsValid(relation)) return;
+  invalidate_tree(relation);
+  ListCell* cell = nullptr;
+  foreach (cell, statement->cmds) {
+    const auto* command = lfirst_node(AlterTableCmd, cell);
+    if (command->subtype == AT_AttachPartition) {
+      tie_partitions(relation);
+    } else if (command->subtype == AT_DetachPartition) {
+      const Oid detached = oid_of(castNode(PartitionCmd, command->def)->name);
+      if (OidIsValid(detached)) untie_detached(detached);
+    }
+  }
+}
+
+void after_create_table(const CreateStmt* statement) {
+  // A new partition of a tied table has its row trigger already; TRUNCATE triggers are not cloned.
+  if (statement->partbound == nullptr) return;
+  const Oid relation = oid_of(statement->relation);
+  if (OidIsValid(relation) && is_table(relation)) tie_partitions(relation);
+}
+
+void invalidate_database() {
+  const store& owner = shared_store();
+  const std::uint32_t used = owner.header().spaces_used.load();
+  for (std::uint32_t i = 0; i < used; i++) {
+    const space& slot = owner.space_at(static_cast<space_index>(i));
+    if (slot.used.load() != 0 && slot.database == MyDatabaseId)
+      invalidate_space(static_cast<space_index>(i));
+  }
+  note_namespace_change();
+}
+
+void new_extension() {
+  invalidate_database();
+  note_new_extension();
+}
+
+void after_statement(Node* statement) {
+  if (!store_attached() || !IsTransactionState() || !OidIsValid(MyDatabaseId)) return;
+  switch (nodeTag(statement)) {
+    case T_VariableSetStmt: {
+      const auto* set = castNode(VariableSetStmt, statement);
+      if (set->kind == VAR_SET_MULTI && std::strcmp(set->name, "TRANSACTION SNAPSHOT") == 0)
+        note_imported_snapshot();
+      break;
+    }
+    case T_AlterTableStmt:
+      if (OidIsValid(row_trigger_function()))
+        after_alter_table(castNode(AlterTableStmt, statement));
+      break;
+    case T_CreateStmt:
+      if (OidIsValid(row_trigger_function())) after_create_table(castNode(CreateStmt, statement));
+      break;
+    case T_CreateExtensionStmt:
+      if (std::strcmp(castNode(CreateExtensionStmt, statement)->extname, "pg_stash") == 0)
+        new_extension();
+      break;
+    default:
+      break;
+  }
+}
+
+void on_access(ObjectAccessType access, Oid kind, Oid object, int part, void* argument) {
+  if (previous_access_hook != nullptr) previous_access_hook(access, kind, object, part, argument);
+  if (access != OAT_DROP || part != 0 || !store_attached() || !IsTransactionState()) return;
+  if (kind == RelationRelationId && is_table(object)) {
+    if (OidIsValid(row_trigger_function())) invalidate_ties_of(object);
+  } else if (kind == ExtensionRelationId && object == get_extension_oid("pg_stash", true)) {
+    invalidate_database();
+  }
+}
+
+}  // namespace
+
+void install_tie_hooks() {
+  register_utility_observer({nullptr, after_statement, nullptr});
+  previous_access_hook = object_access_hook;
+  object_access_hook = on_access;
+}
+
+}  // namespace stash
