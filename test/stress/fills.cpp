@@ -10,6 +10,9 @@ namespace {
 
 constexpr isolation autocommit = isolation::read_committed;
 
+// The ledger's clock is not the server's.
+constexpr double clock_slack_seconds = 0.02;
+
 // A blind fill promises to be faster than the guard. One that was not is not sent, or, when the
 // server took so long, excused: that much the documentation grants.
 class blind_watch {
@@ -46,6 +49,19 @@ void set_blind(worker& w, connection& one, subject s, const cached_value& value,
   const bool accepted = set(w, one, s, value);
   w.filled(value.by, accepted);
   if (accepted && watch.too_late()) w.failures.excuse(value.nonce);
+}
+
+// A value that the cache itself says is stale. It may be as old as it says, and must have been
+// committed once: `oldest` is what had been acknowledged before the time for which it may be shown.
+void check_marked(worker& w, subject s, std::string_view json, const floor_mark& floor,
+                  int64_t oldest) {
+  ++w.counts.marked;
+  const auto value = decode(json);
+  const bool known = value && w.known.judge(s, {}, value->version) == verdict::fine;
+  if (known && value->version >= oldest) return;
+  w.fail(failure_kind::marked, s, name_of(filler::lease), autocommit, floor,
+         value.value_or(cached_value()), 0,
+         "marked stale; long ago acknowledged: " + std::to_string(oldest));
 }
 
 // An array literal with every element quoted.
@@ -198,6 +214,7 @@ void fill_with_lease(worker& w, subject s) {
   constexpr filler by = filler::lease;
   ++w.counts.of(by).attempts;
   const floor_mark floor = w.known.floor(s);
+  const int64_t oldest = w.known.acknowledged_before(s, stale_ttl_seconds + clock_slack_seconds);
   std::string lease;
   {
     auto first = w.borrow();
@@ -208,15 +225,7 @@ void fill_with_lease(worker& w, subject s) {
       return;
     }
     w.miss(by);
-    if (state == "stale" && !asked.null(0, 0)) {
-      // Expired, and marked so. That is no licence to show what a commit replaced.
-      ++w.counts.marked;
-      const auto value = decode(asked.text(0, 0));
-      if (!value || w.known.judge(s, floor, value->version) != verdict::fine) {
-        w.fail(failure_kind::marked, s, name_of(by), autocommit, floor,
-               value.value_or(cached_value()));
-      }
-    }
+    if (state == "stale") check_marked(w, s, asked.text(0, 0), floor, oldest);
     if (asked.null(0, 2)) return;  // another caller computes
     lease = asked.text(0, 2);
   }

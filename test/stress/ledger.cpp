@@ -1,6 +1,7 @@
 // The ledger; see the header for what it promises.
 #include "ledger.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace stress {
@@ -8,6 +9,9 @@ namespace {
 
 // How long a group stays quiet beyond the guard: in this time its blind fills are accepted.
 constexpr double quiet_margin_seconds = 3.0;
+
+// Enough for what is asked about: a second or so of the past.
+constexpr size_t most_remembered = 500;
 
 void raise(std::atomic<int64_t>& highest, int64_t value) {
   int64_t seen = highest.load();
@@ -52,7 +56,24 @@ void ledger::commit_failed(subject s, int64_t version) {
   key.failures.fetch_add(1);
 }
 
-void ledger::acknowledge(subject s, int64_t version) { raise(of(s).acknowledged, version); }
+void ledger::acknowledge(subject s, int64_t version) {
+  state& key = of(s);
+  raise(key.acknowledged, version);
+  const std::lock_guard hold(key.lock);
+  key.history.emplace_back(elapsed(), version);
+  if (key.history.size() > most_remembered) key.history.pop_front();
+}
+
+int64_t ledger::acknowledged_before(subject s, double seconds_ago) const {
+  state& key = of(s);
+  const double then = elapsed() - seconds_ago;
+  const std::lock_guard hold(key.lock);
+  int64_t highest = 0;
+  for (const auto& [when, version] : key.history) {
+    if (when <= then) highest = std::max(highest, version);
+  }
+  return highest;
+}
 
 void ledger::settle(subject s, int64_t version) { raise(of(s).settled, version); }
 

@@ -1,6 +1,7 @@
 // What is known of every key outside of the cache: which versions were asked to be committed, which
 // were acknowledged, which somebody saw, which failed. Readers note a floor BEFORE they send a read
-// and judge what came back against it. All atomics; only the rare failed versions take a lock.
+// and judge what came back against it. Readers need atomics only; what is rarely asked for is under
+// a lock.
 //
 // Also the timetable: every group of keys is left unchanged for longer than the guard of blind
 // fills in turn, so that blind fills are accepted now and then, and race with the first change
@@ -10,10 +11,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace stress {
 
@@ -64,6 +67,8 @@ class ledger {
   void commit_failed(subject s, int64_t version);
   void acknowledge(subject s, int64_t version);
   void settle(subject s, int64_t version);
+  // The highest version that was acknowledged at least so long ago.
+  int64_t acknowledged_before(subject s, double seconds_ago) const;
 
   // The timetable starts; keys may be changed at all only when they are not quiet.
   void start();
@@ -81,7 +86,8 @@ class ledger {
     std::atomic<int64_t> observed{1};
     std::atomic<int> failures{0};
     std::mutex lock;
-    std::set<int64_t> failed;  // under lock
+    std::set<int64_t> failed;                        // under lock
+    std::deque<std::pair<double, int64_t>> history;  // under lock: when which was acknowledged
   };
 
   state& of(subject s) const { return states_[static_cast<int>(s.table) * keys_ + s.index]; }

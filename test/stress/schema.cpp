@@ -129,8 +129,9 @@ const statement cache_set_lease = {
     " lease => $5::text)"};
 const statement cache_get_lease = {
     "cache_get_lease",
-    "select value, state, lease from stash.cache_get_lease($1::text, lease_ttl => 0.2,"
-    " stale_ttl => 0.1)"};
+    "select value, state, lease from stash.cache_get_lease($1::text, lease_ttl => 0.2, stale_ttl "
+    "=> " +
+        std::to_string(stale_ttl_seconds) + ")"};
 const statement cache_get_many = {
     "cache_get_many",
     "select value from unnest(stash.cache_get_many($1::text[])) with ordinality as got(value, nth)"

@@ -38,6 +38,9 @@ struct table_statements {
 
 const table_statements& statements_of(family table);
 
+// How long a value may be shown, marked as stale, after it died.
+constexpr double stale_ttl_seconds = 0.1;
+
 // Statements of the cache alone.
 extern const statement cache_get;         // (key)
 extern const statement cache_set;         // (key, json, tags, ttl)

@@ -79,7 +79,7 @@ enum class failure_kind {
   snapshot,  // a hit under REPEATABLE READ that the table's value in that snapshot differs from
   own,       // a transaction did not see its own change
   torn,      // no value that anybody stored
-  marked,    // a value marked as stale that is older than an acknowledged commit
+  marked,    // a value marked as stale that had been stale for longer than was allowed
   final,     // a hit after everything had ended that the table differs from
   error,     // an unexpected SQL error, a lost connection
   count
