@@ -177,8 +177,9 @@ namespace {
 
 // What was written just before the start nobody remembers, so until the guard has passed after it,
 // blind sets are refused: unless the extension came to the database only later.
-void begin_meaning(const store& owner, space& slot, std::uint32_t database, bool new_extension) {
+void begin_meaning(const store& owner, space& slot, std::uint32_t database, bool created_now) {
   bool known = false;
+  bool new_extension = created_now;
   const std::uint32_t used = owner.header().spaces_used.load();
   for (std::uint32_t i = 0; i < used; i++) {
     const space& other = owner.space_at(static_cast<space_index>(i));
@@ -189,7 +190,7 @@ void begin_meaning(const store& owner, space& slot, std::uint32_t database, bool
   slot.extension_is_new = new_extension ? 1 : 0;
   if (!new_extension) slot.all.changed(owner.header().boot, true);
   // A new meaning of a used slot: whatever was on its way into the old one comes too late.
-  if (slot.freed_at != 0 || (known && new_extension)) {
+  if (slot.freed_at != 0 || (known && created_now)) {
     const clocks both = read_clocks();
     slot.all.changed(owner.header().clock.next_stamp(both.wall, both.monotonic), false);
   }
