@@ -12,7 +12,7 @@ namespace {
 
 using namespace stash::bench;
 
-void put_load(const options& chosen) {
+bool put_load(const options& chosen) {
   if (!chosen.where.has(chosen.system)) throw std::invalid_argument("where is that server?");
   if (is_postgres(chosen.system)) {
     pg_session session(chosen.where.conninfo);
@@ -27,11 +27,13 @@ void put_load(const options& chosen) {
   const int threads = chosen.threads ? chosen.threads : default_threads(clients);
   const load_result result = run_load(connections, keys, chosen.seconds, threads);
   std::printf(
-      "%s %s: %.0f a second; the driver spent %.2f us of processor on each, %.2f of a "
-      "core; %llu missed or refused\n",
+      "%s %s: %.0f a second; the driver spent %.2f us of processor on each, %.2f of a core\n",
       name_of(chosen.system), name_of(chosen.what), result.rate(),
       result.cpu_seconds * 1e6 / static_cast<double>(result.counts.operations),
-      result.cpu_seconds / result.seconds, static_cast<unsigned long long>(result.counts.rejected));
+      result.cpu_seconds / result.seconds);
+  validity checks;
+  checks.add("load", name_of(chosen.system), result.counts);
+  return checks.print();
 }
 
 }  // namespace
@@ -45,11 +47,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    if (chosen.tables.front() == "load") {
-      put_load(chosen);
-      return 0;
-    }
-    return print_tables(chosen) ? 0 : 1;
+    const bool good = chosen.tables.front() == "load" ? put_load(chosen) : print_tables(chosen);
+    return good ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_driver: %s\n", error.what());
     return 1;

@@ -51,10 +51,12 @@ void markdown_table::print(const std::string& title, const std::string& note) co
 }
 
 void validity::add(const std::string& where, const series& measured) {
-  for (std::size_t i = 0; i < measured.size(); i++) {
-    const tally counts = measured.counts(i);
-    if (counts.rejected > 0) findings_.push_back({where + ", " + measured.name(i), counts});
-  }
+  for (std::size_t i = 0; i < measured.size(); i++)
+    add(where, measured.name(i), measured.counts(i));
+}
+
+void validity::add(const std::string& where, const std::string& who, const tally& counts) {
+  if (counts.rejected > 0) findings_.push_back({where + ", " + who, counts});
 }
 
 bool validity::print() const {

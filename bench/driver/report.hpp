@@ -31,6 +31,7 @@ class markdown_table {
 class validity {
  public:
   void add(const std::string& where, const series& measured);
+  void add(const std::string& where, const std::string& who, const tally& counts);
   // Prints what was rejected; false when it was more than one operation in a thousand somewhere.
   bool print() const;
 

@@ -41,7 +41,7 @@ double time_invalidation(table_run& run, pg_session& session, const std::string&
 void print_latency(table_run& run) {
   pg_session session(run.chosen.where.conninfo);
   std::vector<double> small, big;
-  for (int round = 0; round < (run.chosen.quick ? 1 : rounds); round++) {
+  for (int round = 0; round < rounds; round++) {
     for (int i = 0; i < small_repetitions; i++) {
       small.push_back(time_invalidation(run, session, "bench:small", small_tag_entries));
     }
