@@ -53,7 +53,10 @@ constinit launcher_process self{};
 
 void leave(int, Datum) {
   locked state;
-  if (state->launcher.pid == MyProcPid) state->launcher.pid = 0;
+  if (state->launcher.pid != MyProcPid) return;
+  state->launcher.pid = 0;
+  // Until the next one comes nobody would start another worker in place of one that makes room.
+  state->waiting = 0;
 }
 
 void mark_done(int index) {
@@ -158,16 +161,20 @@ int stop_superfluous() {
   return settings::max_workers - processes;
 }
 
-// A slot's index, reserved for the next worker; -1 when none is wanted or there is no slot.
-int reserve(TimestampTz now, int* waiting, database_slot* reserved, NameData* name) {
+constexpr int nobody_waits = -1;
+constexpr int no_slot = -2;
+
+// A slot's index, reserved for the next worker, or one of the above.
+int reserve(TimestampTz now, database_slot* reserved, NameData* name) {
   locked state;
-  known_database* entry = self.databases.next_candidate(*state, now, waiting, &self.wake_at);
-  if (entry == nullptr) return -1;
+  int waiting = 0;
+  known_database* entry = self.databases.next_candidate(*state, now, &waiting, &self.wake_at);
+  if (entry == nullptr) return nobody_waits;
   database_slot* slot = find_or_add_slot(*state, entry->database);
   if (slot == nullptr) {
     entry->no_extension = true;  // for now: forget_oldest_look comes back to it
     entry->looked_at = now;
-    return -2;
+    return no_slot;
   }
   slot->state = slot_state::starting;
   slot->ended = ending::none;
@@ -176,7 +183,6 @@ int reserve(TimestampTz now, int* waiting, database_slot* reserved, NameData* na
   slot->generation = ++state->next_generation;
   *reserved = *slot;
   *name = entry->name;
-  (*waiting)--;
   return static_cast<int>(slot - state->slots);
 }
 
@@ -215,14 +221,13 @@ uint64 endings() {
 
 void start_workers(int allowed) {
   const TimestampTz now = GetCurrentTimestamp();
-  int waiting = 0;
   if (now < self.register_at && self.endings_then == endings()) allowed = 0;
   while (allowed > 0) {
     database_slot reserved;
     NameData name;
-    const int index = reserve(now, &waiting, &reserved, &name);
-    if (index == -1) break;
-    if (index == -2) {
+    const int index = reserve(now, &reserved, &name);
+    if (index == nobody_waits) break;
+    if (index == no_slot) {
       complain("more databases have the extension than background workers can serve",
                "The others keep working, but nothing is done for them in the background.");
       continue;
@@ -236,6 +241,7 @@ void start_workers(int allowed) {
   }
   if (now < self.register_at) self.wake_at = std::min(self.wake_at, self.register_at);
   locked state;
+  int waiting = 0;
   (void)self.databases.next_candidate(*state, now, &waiting, &self.wake_at);
   // The workers sleep for as long as their tasks allow, unless they know that others wait.
   if (waiting > 0 && state->waiting == 0)
