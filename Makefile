@@ -46,7 +46,7 @@ ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
 # PostgreSQL may have been built by a newer compiler than ours: g++ 12 refuses this flag for C++.
-CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
+override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
 
 # Objects depend on the compiler's flags and on the PostgreSQL they were built for, so that another
 # PG_CONFIG in the same tree rebuilds them.
