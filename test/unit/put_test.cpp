@@ -89,13 +89,6 @@ TEST_F(put_test, a_change_that_wrote_no_data_does_not_make_blind_sets_wait) {
   EXPECT_EQ(put_item(set), refusal::none);
 }
 
-TEST_F(put_test, after_a_start_blind_sets_wait_too) {
-  item set(cache_, "k", "v", {}, boot + 1);
-  set.what.blind = true;
-  EXPECT_EQ(cache_.put(set.what, boot + guard - 1, guard, {}), refusal::blind);
-  EXPECT_EQ(cache_.put(set.what, boot + guard, guard, {}), refusal::none);
-}
-
 TEST_F(put_test, what_was_read_before_the_start_is_refused) {
   EXPECT_EQ(put(cache_, "k", "v", {}, boot), refusal::changed);
   EXPECT_EQ(put(cache_, "k", "v", {}, boot + 1), refusal::none);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
@@ -31,7 +32,11 @@ struct test_lock {
   std::shared_mutex mutex;
   bool exclusive = false;
 
+  // A test may ask that its threads lose the processor here now and then.
+  static inline thread_local void (*pause)() = nullptr;
+
   static void acquire(void* lock, lock_mode mode) {
+    if (pause != nullptr) pause();
     auto& self = *static_cast<test_lock*>(lock);
     if (mode == lock_mode::shared) {
       self.mutex.lock_shared();
