@@ -45,8 +45,10 @@ ifneq ($(wildcard $(PGXS)),)
 
 include $(PGXS)
 
-# PostgreSQL may have been built by a newer compiler than ours: g++ 12 refuses this flag for C++.
-override CXXFLAGS := $(filter-out -fexcess-precision=standard,$(CXXFLAGS))
+# PostgreSQL may have been built by a newer compiler than ours: gcc 12 refuses these flags of it.
+NEWER_FLAGS = -fexcess-precision=standard -Wmissing-variable-declarations
+override CXXFLAGS := $(filter-out $(NEWER_FLAGS),$(CXXFLAGS))
+override CFLAGS := $(filter-out -Wmissing-variable-declarations,$(CFLAGS))
 
 # Objects depend on the compiler's flags and on the PostgreSQL they were built for, so that another
 # PG_CONFIG in the same tree rebuilds them.
