@@ -110,11 +110,38 @@ void after_statement(Node* statement) {
   }
 }
 
+// A table's triggers are dropped before the table itself: the end of a tie is the end of its
+// trigger, in DROP TABLE, SCHEMA and OWNED, of a partition, too.
+void trigger_dropped(Oid trigger) {
+  const Oid ours = row_trigger_function();
+  if (!OidIsValid(ours)) return;
+  Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+  SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
+  HeapTuple row = systable_getnext(scan);
+  if (HeapTupleIsValid(row)) {
+    const auto* form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
+    bool null = true;
+    const Datum stored =
+        heap_getattr(row, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &null);
+    if (form->tgfoid == ours && form->tgnargs == 2 && !null) {
+      // The arguments follow each other, each with its zero byte.
+      const char* tag_template = VARDATA_ANY(DatumGetByteaPP(stored));
+      invalidate_tie(tag_template, tag_template + std::strlen(tag_template) + 1);
+    }
+  }
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+}
+
 void on_access(ObjectAccessType access, Oid kind, Oid object, int part, void* argument) {
   if (previous_access_hook != nullptr) previous_access_hook(access, kind, object, part, argument);
   if (access != OAT_DROP || part != 0 || !store_attached() || !IsTransactionState()) return;
   if (kind == RelationRelationId && is_table(object)) {
     if (OidIsValid(row_trigger_function())) invalidate_ties_of(object);
+  } else if (kind == TriggerRelationId) {
+    trigger_dropped(object);
   } else if (kind == ExtensionRelationId && object == get_extension_oid("pg_stash", true)) {
     invalidate_database();
   }
