@@ -106,7 +106,7 @@ void print_pipeline(table_run& run) {
               .note = "",
               .shape = {.batch = 1, .pipeline = 16},
               .rivals = {system_id::floor, system_id::redis, system_id::valkey},
-              .clients = {1, 8},
+              .clients = run.chosen.quick ? std::vector<int>{8} : std::vector<int>{1, 8},
               .mark = pipeline_mark});
 }
 
@@ -115,7 +115,7 @@ void print_many(table_run& run) {
               .note = "",
               .shape = {.batch = 100, .pipeline = 1},
               .rivals = {system_id::redis, system_id::valkey},
-              .clients = {1, 8},
+              .clients = run.chosen.quick ? std::vector<int>{8} : std::vector<int>{1, 8},
               .mark = many_mark});
 }
 
