@@ -31,7 +31,7 @@ class divider {
 }  // namespace
 
 std::uint32_t partition_count(std::size_t memory, std::size_t max_value) {
-  return power_of_two(memory / (3 * max_value + 65536), 1, 256);
+  return power_of_two(memory / (4 * max_value + 65536), 1, 256);
 }
 
 geometry geometry::of(std::size_t memory, std::size_t max_value, std::uint32_t spaces) {
