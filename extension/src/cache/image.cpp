@@ -9,14 +9,13 @@
 #include "boundary/shared_memory.hpp"
 #include "cache/image_file.hpp"
 #include "cache/image_format.hpp"
+#include "cache/server_start.hpp"
 #include "cache/shared_store.hpp"
 
 #include "boundary/postgres.hpp"
 
 extern "C" {
-#include "access/xlog_internal.h"
 #include "catalog/pg_control.h"
-#include "port/pg_crc32c.h"
 #include "storage/fd.h"
 }
 
@@ -24,20 +23,6 @@ namespace stash {
 namespace {
 
 image_state* state = nullptr;
-
-// pg_control as it is on disk, without raising anything; false when it cannot be trusted.
-bool read_control(ControlFileData* control) {
-  const int file = open(XLOG_CONTROL_FILE, O_RDONLY | PG_BINARY);
-  if (file < 0) return false;
-  const ssize_t got = read(file, control, sizeof *control);
-  close(file);
-  if (got != static_cast<ssize_t>(sizeof *control)) return false;
-  pg_crc32c crc;
-  INIT_CRC32C(crc);
-  COMP_CRC32C(crc, control, offsetof(ControlFileData, crc));
-  FIN_CRC32C(crc);
-  return EQ_CRC32C(crc, control->crc) && control->state == DB_SHUTDOWNED;
-}
 
 image_header header_for(const ControlFileData& control) {
   image_header header;
@@ -124,7 +109,8 @@ void save_entry(const store& owner, const entry& e, timestamp now, plain_writer*
 
 void save_at_exit(int code, Datum) {
   ControlFileData control;
-  if (code != 0 || !settings::save_at_shutdown || scratch == nullptr || !read_control(&control))
+  if (code != 0 || !settings::save_at_shutdown || scratch == nullptr ||
+      !read_clean_control(&control))
     return;
   const store& owner = shared_store();
   plain_writer file(image_temporary);
@@ -155,9 +141,8 @@ bool exists(const char* path) {
 // Why a saved cache must not be used, or nullptr.
 const char* objection() {
   ControlFileData control;
-  if (exists(RECOVERY_SIGNAL_FILE) || exists(STANDBY_SIGNAL_FILE) || exists(BACKUP_LABEL_FILE))
-    return "the server is about to recover";
-  if (!read_control(&control)) return "the server was not shut down cleanly";
+  if (about_to_recover()) return "the server is about to recover";
+  if (!read_clean_control(&control)) return "the server was not shut down cleanly";
   const int file = open(image_saved, O_RDONLY | PG_BINARY);
   if (file < 0) return "it cannot be read";
   image_header found;

@@ -5,9 +5,14 @@
 
 #include "boundary/pause_point.hpp"
 #include "boundary/shared_memory.hpp"
+#include "cache/server_start.hpp"
 #include "cache/shared_store.hpp"
 
 #include "boundary/postgres.hpp"
+
+extern "C" {
+#include "catalog/pg_control.h"
+}
 
 namespace stash {
 namespace {
@@ -41,8 +46,12 @@ std::size_t part_size() {
 void initialize_part(void* memory) {
   auto* fresh = static_cast<prepared_part*>(memory);
   fresh->record_count = static_cast<std::uint32_t>(Max(max_prepared_xacts, 1));
-  // Nothing can be pending where nothing can be prepared.
-  fresh->start.store(max_prepared_xacts == 0 ? start_state::clear : start_state::unknown);
+  // A clean shutdown tells whether something is pending; a crash does not, unless nothing can be
+  // prepared. After archive recovery there is more to do than to look for prepared transactions.
+  ControlFileData found;
+  const bool none =
+      max_prepared_xacts == 0 || (read_clean_control(&found) && !left_prepared_transactions());
+  fresh->start.store(none && !about_to_recover() ? start_state::clear : start_state::unknown);
 }
 void attach_part(void* memory) {
   part = static_cast<prepared_part*>(memory);
@@ -79,12 +88,24 @@ std::uint64_t prepared_before(TransactionId first) {
   return found;
 }
 
+// What was read before this moment may be older than what was committed since.
+void forget_what_was_read() {
+  const clocks now = read_clocks();
+  segment_header& header = shared_store().header();
+  header.everything.changed(header.clock.next_stamp(now.wall, now.monotonic), true);
+}
+
+// Nobody was told what committed between the start and the first look: prepared transactions that
+// ended without a look, and whatever recovery replayed under the eyes of readers.
 void begin_start_check() {
   const bool none_pending = prepared_before(InvalidTransactionId) == 0;
   LWLockAcquire(control(), LW_EXCLUSIVE);
   if (part->start.load() == start_state::unknown) {
     part->first_xid = ReadNextTransactionId();
-    if (!none_pending) shared_store().header().everything.begin_flux();
+    if (none_pending)
+      forget_what_was_read();
+    else
+      shared_store().header().everything.begin_flux();
     part->start.store(none_pending ? start_state::clear : start_state::pending);
   }
   LWLockRelease(control());
@@ -94,11 +115,8 @@ void continue_start_check() {
   if (part->start.load() != start_state::pending || prepared_before(part->first_xid) > 0) return;
   LWLockAcquire(control(), LW_EXCLUSIVE);
   if (part->start.load() == start_state::pending) {
-    const clocks now = read_clocks();
-    stamp& everything = shared_store().header().everything;
-    // A value read before this moment may be older than what they committed.
-    everything.changed(shared_store().header().clock.next_stamp(now.wall, now.monotonic), true);
-    everything.end_flux();
+    forget_what_was_read();
+    shared_store().header().everything.end_flux();
     part->start.store(start_state::clear);
   }
   LWLockRelease(control());

@@ -3,7 +3,9 @@
 // PREPARE TRANSACTION leaves the slots in flux and writes them down with the xid; how the
 // transaction ends (COMMIT PREPARED, ROLLBACK PREPARED, an apply worker, recovery) calls nobody, so
 // whoever misses looks, and so does the worker. After a restart nobody knows what a pending
-// prepared transaction changed, so everything is in flux until all of them are over.
+// prepared transaction changed, so everything is in flux until all of them are over. What nobody
+// could see at all, because it ended before the first look after the start or was replayed by
+// archive recovery while there were readers, counts as a change of everything at that first look.
 //
 // Lock: the control lock 1 guards the records; `active` is read without it.
 #pragma once
