@@ -2,8 +2,8 @@
 //
 // ALTER TABLE in any form may change what rows say (ALTER TYPE … USING), which rows a table has
 // (ATTACH, DETACH) or whether its triggers fire, so it invalidates the ties of the table, of its
-// partitions and of its parents. DROP is caught where every kind of drop passes: the object-access
-// hook.
+// partitions and of its parents. DROP, RENAME and SET SCHEMA are caught where every kind of them
+// passes: the object-access hook.
 #include "boundary/guard.hpp"
 #include "boundary/utility_hook.hpp"
 #include "cache/namespaces.hpp"
@@ -137,12 +137,17 @@ void trigger_dropped(Oid trigger) {
 
 void on_access(ObjectAccessType access, Oid kind, Oid object, int part, void* argument) {
   if (previous_access_hook != nullptr) previous_access_hook(access, kind, object, part, argument);
-  if (access != OAT_DROP || part != 0 || !store_attached() || !IsTransactionState()) return;
+  if (!store_attached() || !IsTransactionState()) return;
+  // Another name, of the table or of a column: rows look different, or another table takes its
+  // place.
+  const bool renamed = access == OAT_POST_ALTER;
+  if (!renamed && (access != OAT_DROP || part != 0)) return;
   if (kind == RelationRelationId && is_table(object)) {
     if (OidIsValid(row_trigger_function())) invalidate_ties_of(object);
-  } else if (kind == TriggerRelationId) {
+  } else if (!renamed && kind == TriggerRelationId) {
     trigger_dropped(object);
-  } else if (kind == ExtensionRelationId && object == get_extension_oid("pg_stash", true)) {
+  } else if (!renamed && kind == ExtensionRelationId &&
+             object == get_extension_oid("pg_stash", true)) {
     invalidate_database();
   }
 }
