@@ -83,6 +83,16 @@ unlike($tail, qr/FATAL:  terminating background worker "pg_stash/, 'a fast shutd
 $node->start;
 running();
 pass('they run after a restart');
+
+# With nobody waiting for its place a worker has to be told that there are too many.
+$node->safe_psql('postgres', 'ALTER SYSTEM SET stash.max_workers = 0');
+$node->reload;
+wait_until($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_stash worker'", '0');
+pass('SIGHUP with stash.max_workers = 0 ends the worker');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET stash.max_workers');
+$node->reload;
+running();
+pass('SIGHUP with stash.max_workers = 3 brings it back');
 $node->stop('smart');
 pass('a smart shutdown does not wait for them');
 
