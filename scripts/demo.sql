@@ -1,3 +1,58 @@
--- pg_stash is one extension; its functions live in the schema stash.
+-- The tour of README.md, played by scripts/demo. A test compares the two: change both.
+\set QUIET on
+\pset null NULL
+
 CREATE EXTENSION pg_stash;
-SELECT stash.version();
+SELECT stash.cache_set('greeting', '{"text": "hello"}', ttl => 60);
+SELECT stash.cache_get('greeting'), stash.cache_get('nobody');
+
+-- cache_set returns the version of the entry. A miss is SQL NULL.
+-- Tie a table to tags. From now on every committed change of a row invalidates the tag that the
+-- template makes of it:
+CREATE TABLE product (id int PRIMARY KEY, name text, price numeric);
+INSERT INTO product VALUES (1, 'lamp', 40), (2, 'desk', 250);
+SELECT stash.cache_invalidate_on('product', 'product:{id}');
+
+-- cache_fetch returns the cached value, or runs the query and stores its result. Of many callers
+-- one computes, the others wait for it:
+SELECT stash.cache_fetch('product:1', 'SELECT to_jsonb(p) FROM product AS p WHERE id = $1',
+                         args => ARRAY['1'], ttl => 300, tags => ARRAY['product:1']);
+SELECT stash.cache_get('product:1');
+
+-- An update that rolls back leaves the entry. Within the transaction it is a miss already:
+BEGIN;
+UPDATE product SET price = 35 WHERE id = 1;
+SELECT stash.cache_get('product:1');
+ROLLBACK;
+SELECT stash.cache_get('product:1');
+
+-- One that commits takes the entry away:
+UPDATE product SET price = 30 WHERE id = 1;
+SELECT stash.cache_get('product:1');
+
+-- A slow process read the old price before the update and caches it now. NULL: refused.
+SELECT stash.cache_set('product:1', '{"id": 1, "name": "lamp", "price": 40}',
+                       tags => ARRAY['product:1']);
+SELECT stash.cache_fetch('product:1', 'SELECT to_jsonb(p) FROM product AS p WHERE id = $1',
+                         args => ARRAY['1'], ttl => 300, tags => ARRAY['product:1']);
+
+-- A transaction that writes data can write the cache with it. Others see both at its commit, or
+-- neither:
+BEGIN;
+UPDATE product SET price = 240 WHERE id = 2;
+SELECT stash.cache_set('product:2', to_jsonb(p), tags => ARRAY['product:2'], fresh => true) > 0 AS stored
+FROM product AS p WHERE id = 2;
+COMMIT;
+SELECT stash.cache_get('product:2');
+
+-- Tags of a class go in one call, however many entries they have. The result is how many there
+-- were:
+SELECT stash.cache_invalidate_tags(ARRAY['product:*']);
+SELECT stash.cache_get_many(ARRAY['product:1', 'product:2', 'greeting']);
+
+-- Counters count at once, for all, and are not rolled back. The TTL is set when the counter is
+-- made:
+SELECT stash.cache_incr('logins:alice', ttl => 60), stash.cache_incr('logins:alice');
+
+-- What happened:
+SELECT hits, misses, sets, invalidations, refused_blind FROM stash.stat_cache;
