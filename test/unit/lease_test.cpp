@@ -98,6 +98,14 @@ TEST_F(lease_test, what_was_invalidated_is_given_only_to_who_wants_that) {
   EXPECT_EQ(take("k", morning + 1, 5 * second, true).state, lease_state::stale);
 }
 
+TEST_F(lease_test, another_invalidation_does_not_make_the_dead_younger) {
+  ASSERT_EQ(put(cache_, "k", "old", {"user:7"}), refusal::none);
+  cache_.invalidate_tag(cache_.tag(0, "user:7"), morning, true);
+  EXPECT_EQ(take("k", morning + 1, 5 * second).state, lease_state::taken);
+  cache_.invalidate_tag(cache_.tag(0, "user:7"), morning + 4 * second, true);
+  EXPECT_EQ(take("k", morning + 6 * second, 5 * second).state, lease_state::wait);
+}
+
 TEST_F(lease_test, what_is_only_in_flux_is_not_stale) {
   ASSERT_EQ(put(cache_, "k", "old"), refusal::none);
   stamp& slot = cache_.key_stamp(cache_.key(0, "k"));

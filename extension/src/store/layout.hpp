@@ -85,8 +85,9 @@ struct tag_record {
   std::uint32_t dead_newest;
   std::uint32_t live_count;
   std::uint32_t total_count;
-  timestamp newest_read;  // no entry of the live list was read later
-  std::uint8_t unused[block_size - 64];
+  timestamp newest_read;                  // no entry of the live list was read later
+  std::atomic<timestamp> changed_before;  // the invalidation before changed_at
+  std::uint8_t unused[block_size - 72];
 };
 static_assert(sizeof(tag_record) == block_size);
 

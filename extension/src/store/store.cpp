@@ -124,21 +124,27 @@ bool store::in_flux_by_others(const stamp& s, own_flux own) {
 // Whether an entry is dead, why and since when. A change in flight is not death.
 store::death store::state_of(const entry& e, timestamp now) const {
   death result;
-  const auto killed_at = [&](timestamp changed) {
-    if (changed < e.read_at) return;
-    result.dead = result.invalidated = true;
-    result.since = std::max(result.since, changed);
-  };
-  killed_at(header_->everything.changed_at.load());
-  killed_at(spaces_[e.space].all.changed_at.load());
-  if (e.link_count > 0)
-    each_link(
-        e, [&](std::uint32_t id) { killed_at(record_at(link_at(id).record).changed_at.load()); });
-  const timestamp expires = e.expires_at.load(std::memory_order_relaxed);
-  if (!result.dead && expires <= now) {
+  const auto died = [&](timestamp at) {
+    result.since = result.dead ? std::min(result.since, at) : at;
     result.dead = true;
-    result.since = expires;
-  }
+  };
+  const auto killed_at = [&](timestamp changed, timestamp known_since) {
+    if (changed < e.read_at) return;
+    died(known_since);
+    result.invalidated = true;
+  };
+  // What was cleared as a whole counts as dead for long: nobody is to be given it as stale.
+  killed_at(header_->everything.changed_at.load(), 0);
+  killed_at(spaces_[e.space].all.changed_at.load(), 0);
+  if (e.link_count > 0)
+    each_link(e, [&](std::uint32_t id) {
+      const tag_record& record = record_at(link_at(id).record);
+      const timestamp changed = record.changed_at.load();
+      // Only the last two invalidations are known; an entry that missed more died long ago.
+      killed_at(changed, record.changed_before.load() < e.read_at ? changed : 0);
+    });
+  const timestamp expires = e.expires_at.load(std::memory_order_relaxed);
+  if (expires <= now) died(expires);
   return result;
 }
 

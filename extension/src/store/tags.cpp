@@ -60,6 +60,7 @@ block_index store::pin_record(const tag_id& id) {
   record.id = id;
   // Whatever changed before is told by the hashed stamp, which every fill checks.
   record.changed_at.store(0);
+  record.changed_before.store(0);
   record.in_flux.store(0);
   record.live_newest = record.live_oldest = record.dead_newest = none;
   record.live_count = record.total_count = 0;
@@ -157,6 +158,7 @@ void store::invalidate_tag(const tag_id& id, timestamp at, bool data) {
   if (record.changed_at.load() >= at) return;
   // The whole list dies, also what was read after `at` was taken from a clock: whoever unlinks an
   // entry tells from the two moments which list it is on.
+  record.changed_before.store(record.changed_at.load());
   record.changed_at.store(std::max(at, record.newest_read));
   record.newest_read = 0;
   if (record.live_newest == none) return;
