@@ -83,7 +83,7 @@ STASH_FUNCTION(namespace_changed) {
   const std::string_view name = text_argument(fcinfo, 0, "name");
   const bool dropped = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
   if (!store_attached()) PG_RETURN_VOID();
-  note_namespace_change();
+  note_configuration_change();
   if (dropped) {
     const int slot = slot_of(MyDatabaseId, name);
     if (slot >= 0) {

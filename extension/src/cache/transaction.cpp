@@ -32,6 +32,7 @@ struct transaction_state {
   std::uint64_t epoch = 1;
   bool imported_snapshot = false;
   bool namespace_changes = false;
+  bool configuration_changes = false;
   int dropped_count = 0;
   space_index dropped[max_dropped];
   struct {
@@ -49,6 +50,7 @@ void forget_transaction() {
   state.epoch++;
   state.imported_snapshot = false;
   state.namespace_changes = false;
+  state.configuration_changes = false;
   state.dropped_count = 0;
   if (log_instance != nullptr && !log_instance->empty()) log_instance->clear();
 }
@@ -105,6 +107,12 @@ void at_abort() {
 }
 
 void before_prepare() {
+  // Nobody would be told when it ends and the new configuration holds.
+  if (state.configuration_changes)
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("cannot PREPARE a transaction that has changed cache namespaces"),
+             errhint("Change namespaces in a transaction that ends with COMMIT.")));
   if (!log_in_use()) return;
   reserve_prepared_record(GetTopTransactionId());
   run_guarded([&] {
@@ -213,6 +221,7 @@ void note_imported_snapshot() { state.imported_snapshot = true; }
 bool snapshot_imported() { return state.imported_snapshot || am_walsender; }
 
 void note_namespace_change() { state.namespace_changes = true; }
+void note_configuration_change() { state.namespace_changes = state.configuration_changes = true; }
 bool namespace_changes_pending() { return state.namespace_changes; }
 void note_namespace_dropped(space_index space) {
   state.namespace_changes = true;

@@ -29,6 +29,8 @@ bool snapshot_imported();
 
 // The configuration of a namespace changes with this transaction.
 void note_namespace_change();
+// The same of a namespace that exists: such a transaction cannot be prepared.
+void note_configuration_change();
 bool namespace_changes_pending();
 // At commit the slots of this database's namespaces that no longer exist are given back.
 void note_namespace_dropped(space_index space);
