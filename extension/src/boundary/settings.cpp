@@ -22,18 +22,24 @@ char* pause_at = nullptr;
 
 namespace {
 
+// What the size of shared memory depends on. A session that loads the library later than the server
+// starts must not ask for PGC_POSTMASTER: that ends it.
+GucContext fixed_at_start() {
+  return process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
+}
+
 void define_store() {
   DefineCustomIntVariable("stash.memory", "Size of the shared-memory store.",
                           "A hard cap: a full store evicts, it never grows and never fails.",
-                          &memory_mb, 64, 8, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_MB, nullptr,
+                          &memory_mb, 64, 8, 1024 * 1024, fixed_at_start(), GUC_UNIT_MB, nullptr,
                           nullptr, nullptr);
   DefineCustomIntVariable("stash.max_value_size", "Largest value that the cache accepts.", nullptr,
-                          &max_value_kb, 1024, 1, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, nullptr,
-                          nullptr, nullptr);
+                          &max_value_kb, 1024, 1, 1024 * 1024, fixed_at_start(), GUC_UNIT_KB,
+                          nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "stash.max_namespaces", "Number of cache namespaces that all databases can use at one time.",
       "Every database that uses the cache takes one for \"default\".", &max_namespaces, 256, 4,
-      4096, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+      4096, fixed_at_start(), 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable("stash.save_at_shutdown",
                            "Saves the cache at a clean shutdown and loads it at the next start.",
                            nullptr, &save_at_shutdown, true, PGC_SIGHUP, 0, nullptr, nullptr,
