@@ -134,6 +134,18 @@ cached_value read_cached(const key_ref& key, bool want_tags) {
   return result;
 }
 
+void prefetch_ahead(const key_ref* keys, int at, int count) {
+  const store& owner = shared_store();
+  if (at == 0)
+    for (int i = 0; i < Min(count, prefetch_distance); i++) owner.prefetch_bucket(keys[i]);
+  if (at + prefetch_distance < count) owner.prefetch_bucket(keys[at + prefetch_distance]);
+  constexpr int entry_distance = prefetch_distance / 2;
+  if (at + entry_distance < count) {
+    owner.prefetch_entry(keys[at + entry_distance]);
+    owner.prefetch_stamp(keys[at + entry_distance]);
+  }
+}
+
 bool is_cached(const key_ref& key, entry_info* info) {
   const cached_value value = read_cached(key);
   if (value.found && info != nullptr) *info = value.info;
@@ -205,6 +217,8 @@ bool condition_holds(const set_request& request, std::int64_t* expected) {
 std::int64_t set_cached(const set_request& request) {
   check_value_size(request.value.size());
   store& owner = shared_store();
+  owner.prefetch_bucket(request.key);
+  owner.prefetch_stamp(request.key);
   transaction_log& log = current_log();
   fill what = fill_for(request);
   std::int64_t expected = any_version;
@@ -228,6 +242,8 @@ std::int64_t set_cached(const set_request& request) {
       log.add_refused_space(what.key.space, current_subtransaction());
     return 0;
   }
+  // Commit will look for what stands there now.
+  owner.prefetch_entry(request.key);
   what.version = owner.next_version();
   log.add_set(what, current_subtransaction(), expected);
   return what.version;

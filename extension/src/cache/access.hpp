@@ -22,6 +22,10 @@ cached_value read_cached(const key_ref& key, bool want_tags = false);
 // The same without the value.
 bool is_cached(const key_ref& key, entry_info* info = nullptr);
 
+// Hints for a loop over many keys: what the next ones need comes from memory meanwhile.
+inline constexpr int prefetch_distance = 8;
+void prefetch_ahead(const key_ref* keys, int at, int count);
+
 struct set_request {
   key_ref key;
   value_kind kind = value_kind::jsonb;

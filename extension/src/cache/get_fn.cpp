@@ -24,6 +24,55 @@ const char* kind_name(value_kind kind) {
   }
 }
 
+// A one-dimensional jsonb[] that grows as its elements come, NULLs allowed: construct_md_array
+// would copy everything once more.
+class jsonb_array {
+ public:
+  explicit jsonb_array(int count) {
+    used_ = static_cast<std::size_t>(ARR_OVERHEAD_WITHNULLS(1, count));
+    capacity_ = used_ + static_cast<std::size_t>(count) * 320;
+    data_ = static_cast<ArrayType*>(palloc(capacity_));
+    std::memset(data_, 0, used_);
+    data_->ndim = 1;
+    data_->dataoffset = static_cast<int32>(used_);
+    data_->elemtype = JSONBOID;
+    ARR_DIMS(data_)[0] = count;
+    ARR_LBOUND(data_)[0] = 1;
+  }
+
+  // Elements come in order; nullptr is NULL.
+  void set(int index, const varlena* value) {
+    if (value == nullptr) return;
+    const std::size_t size = VARSIZE(value);
+    const std::size_t padded = INTALIGN(size);
+    if (used_ + padded > capacity_) grow(padded);
+    auto* to = reinterpret_cast<char*>(data_) + used_;
+    std::memcpy(to, value, size);
+    std::memset(to + size, 0, padded - size);
+    ARR_NULLBITMAP(data_)[index / 8] |= static_cast<bits8>(1 << (index % 8));
+    used_ += padded;
+  }
+
+  Datum finish() {
+    if (used_ > MaxAllocSize)
+      ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                      errmsg("the values are too large for one array"),
+                      errhint("Ask for fewer keys at a time.")));
+    SET_VARSIZE(data_, used_);
+    return PointerGetDatum(data_);
+  }
+
+ private:
+  void grow(std::size_t more) {
+    capacity_ = 2 * (capacity_ + more);
+    data_ = static_cast<ArrayType*>(repalloc_huge(data_, capacity_));
+  }
+
+  ArrayType* data_;
+  std::size_t used_;
+  std::size_t capacity_;
+};
+
 Datum tags_array(std::string_view encoded) {
   Datum items[max_tags];
   int count = 0;
@@ -59,18 +108,18 @@ STASH_FUNCTION(cache_get_many) {
   const text_list keys = text_array_argument(fcinfo, 0, "keys");
   if (keys.count == 0) return PointerGetDatum(construct_empty_array(JSONBOID));
   const auto size = static_cast<std::size_t>(keys.count);
-  auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * size));
-  auto* misses = static_cast<bool*>(palloc(sizeof(bool) * size));
+  auto* refs = static_cast<key_ref*>(palloc(sizeof(key_ref) * size));
+  for (int i = 0; i < keys.count; i++) refs[i] = checked_key(keys.items[i], space);
+  jsonb_array result(keys.count);
   for (int i = 0; i < keys.count; i++) {
     if (i % 1024 == 0) CHECK_FOR_INTERRUPTS();
-    const cached_value value = read_cached(checked_key(keys.items[i], space));
-    misses[i] = !value.found;
-    values[i] = value.found ? jsonb_of(value) : 0;
+    prefetch_ahead(refs, i, keys.count);
+    const cached_value value = read_cached(refs[i]);
+    result.set(
+        i, value.found ? reinterpret_cast<varlena*>(DatumGetPointer(jsonb_of(value))) : nullptr);
+    if (value.found) pfree(value.value);
   }
-  int dimensions[1] = {keys.count};
-  int bounds[1] = {1};
-  return PointerGetDatum(
-      construct_md_array(values, misses, 1, dimensions, bounds, JSONBOID, -1, false, TYPALIGN_INT));
+  return result.finish();
 }
 
 STASH_FUNCTION(cache_get_entry) {

@@ -93,15 +93,18 @@ STASH_FUNCTION(cache_set_many) {
                     errmsg("keys has %d elements, items has %d", keys.count, count)));
   const timestamp expires_at = expiry_argument(fcinfo, 2, space);
   const tag_set& tags = tags_argument(fcinfo, 3, space);
+  auto* refs =
+      static_cast<key_ref*>(palloc(sizeof(key_ref) * static_cast<std::size_t>(Max(count, 1))));
   for (int i = 0; i < count; i++) {
-    (void)checked_key(keys.items[i], space);
+    refs[i] = checked_key(keys.items[i], space);
     if (nulls[i]) report_null_value();
   }
   std::int32_t stored = 0;
   for (int i = 0; i < count; i++) {
     if (i % 1024 == 0) CHECK_FOR_INTERRUPTS();
+    prefetch_ahead(refs, i, count);
     set_request request;
-    request.key = checked_key(keys.items[i], space);
+    request.key = refs[i];
     request.value = payload(PG_DETOAST_DATUM(items[i]));
     request.tags = tags.encoded;
     request.tag_ids = tags.ids;

@@ -1,5 +1,6 @@
-// Glob patterns as Redis has them: * any run, ? any one character, [abc] [a-z] [^a] a class, \ takes
-// the next character as it is. Bytes, not characters: ? matches one byte of a multi-byte character.
+// Glob patterns as Redis has them: * any run, ? any one character, [abc] [a-z] [^a] a class,
+// \ takes the next character as it is. Bytes, not characters: ? matches one byte of a multi-byte
+// character.
 #pragma once
 
 #include <string_view>

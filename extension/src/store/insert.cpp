@@ -87,6 +87,43 @@ refusal store::put_pinned(const fill& what, timestamp now, timestamp blind_guard
   return refusal::none;
 }
 
+// The frequent case, without giving blocks back and taking them again: a value that replaces one
+// with as many blocks, both without tags. Readers are kept out by the lock; everything that others
+// follow without it (bucket, queue, links) stays as it is.
+bool store::overwrite(std::uint32_t partition, const fill& what, timestamp now) {
+  if (!what.tag_ids.empty()) return false;
+  const block_index at = find(partition, what.key);
+  if (at == none) return false;
+  entry& e = entry_at(at);
+  const bool plain = e.kind != value_kind::role_marker && what.kind != value_kind::role_marker;
+  if (!plain || e.link_count != 0 || blocks_for(e) != blocks_for(what)) return false;
+  const std::size_t unread = what.key.text.size();
+  describe_fill(e, what, now);
+  rewrite_payload(at, unread, what.value);
+  eviction().on_hit(at);
+  return true;
+}
+
+// Writes from an offset of the payload on, into blocks that are there.
+void store::rewrite_payload(block_index first, std::size_t offset, std::string_view bytes) {
+  auto* to = reinterpret_cast<char*>(&blocks_[first]) + entry_header_size;
+  std::size_t room = block_size - entry_header_size;
+  block_index next = blocks_[first].next;
+  while (!bytes.empty()) {
+    if (offset < room) {
+      const std::size_t size = std::min(room - offset, bytes.size());
+      std::memcpy(to + offset, bytes.data(), size);
+      bytes.remove_prefix(size);
+      offset += size;
+    }
+    if (bytes.empty()) break;
+    offset -= room;
+    to = reinterpret_cast<char*>(blocks_[next].data);
+    room = sizeof blocks_[next].data;
+    next = blocks_[next].next;
+  }
+}
+
 std::uint32_t store::blocks_for(const fill& what) {
   return blocks_for(what.key.text.size() + what.tags.size() + what.value.size(),
                     what.tag_ids.size());
@@ -146,9 +183,7 @@ void store::make_budget(const fill& what) {
   }
 }
 
-block_index store::write_entry(std::uint32_t partition, const fill& what, timestamp now) {
-  const block_index at = take_block(partition);
-  entry& e = entry_at(at);
+void store::describe_fill(entry& e, const fill& what, timestamp now) {
   e.version = what.version;
   e.read_at = what.read_at;
   // Never earlier than the data, even if the wall clock was set back in between.
@@ -156,7 +191,6 @@ block_index store::write_entry(std::uint32_t partition, const fill& what, timest
   e.expires_at.store(what.expires_at, std::memory_order_relaxed);
   e.hits.store(0, std::memory_order_relaxed);
   e.hash = static_cast<std::uint32_t>(what.key.hash);
-  e.links = none;
   e.value_size = static_cast<std::uint32_t>(what.value.size());
   e.space = what.key.space;
   e.key_size = static_cast<std::uint16_t>(what.key.text.size());
@@ -164,6 +198,13 @@ block_index store::write_entry(std::uint32_t partition, const fill& what, timest
   e.stale_seconds = what.stale_seconds;
   e.kind = what.kind;
   e.flags = what.flags;
+}
+
+block_index store::write_entry(std::uint32_t partition, const fill& what, timestamp now) {
+  const block_index at = take_block(partition);
+  entry& e = entry_at(at);
+  describe_fill(e, what, now);
+  e.links = none;
   e.link_count = 0;
   write_payload(partition, at, what);
   for (std::size_t left = what.tag_ids.size(); left > 0;) {

@@ -120,6 +120,22 @@ class store {
   [[nodiscard]] stamp& tag_stamp(const tag_id& id) const {
     return tag_stamps_[id.high & (shape_.tag_stamps - 1)];
   }
+  // A hint that the key is about to be looked up: first for where its entry is, later for the
+  // entry.
+  void prefetch_bucket(const key_ref& key) const {
+    __builtin_prefetch(&bucket_of(partition_of(key), static_cast<std::uint32_t>(key.hash)));
+  }
+  void prefetch_entry(const key_ref& key) const {
+    // Read without the lock: whatever it says, it is only a hint.
+    const block_index at =
+        std::atomic_ref(bucket_of(partition_of(key), static_cast<std::uint32_t>(key.hash)))
+            .load(std::memory_order_relaxed);
+    if (at == none) return;
+    const auto* first = reinterpret_cast<const char*>(&blocks_[at]);
+    __builtin_prefetch(first);
+    __builtin_prefetch(first + 64);
+  }
+  void prefetch_stamp(const key_ref& key) const { __builtin_prefetch(&key_stamp(key)); }
   std::int64_t next_version() { return header_->version.fetch_add(1) + 1; }
 
   // --- reading (store.cpp)
@@ -291,6 +307,9 @@ class store {
   // The key's entry and those kept under the key for single roles.
   bool drop_key(std::uint32_t partition, const key_ref& key);
   block_index write_entry(std::uint32_t partition, const fill& what, timestamp now);
+  bool overwrite(std::uint32_t partition, const fill& what, timestamp now);
+  void rewrite_payload(block_index first, std::size_t offset, std::string_view bytes);
+  static void describe_fill(entry& e, const fill& what, timestamp now);
   void write_payload(std::uint32_t partition, block_index first, const fill& what);
   // Makes blocks available, and counts them as the namespace's.
   bool make_room(std::uint32_t partition, const fill& what);

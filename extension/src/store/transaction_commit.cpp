@@ -229,9 +229,13 @@ void transaction_log::commit(store& owner, timestamp now, timestamp monotonic,
   // A writer has had the slot in flux since it was found to hold what it expected.
   const auto expected = [&](const pending& op) { return writer_ ? any_version : op.expected; };
   if (!invalidates_) {
-    for (const std::uint32_t index : sets_)
-      owner.put(fill_of(operations_[index], owner), now, blind_guard, {},
-                expected(operations_[index]));
+    for (std::size_t i = 0; i < sets_.size(); i++) {
+      // What stands at the keys was asked for when they were set, but a large batch outlives a
+      // cache.
+      if (i + 4 < sets_.size()) owner.prefetch_entry(key_of(operations_[sets_[i + 4]]));
+      const pending& op = operations_[sets_[i]];
+      owner.put(fill_of(op, owner), now, blind_guard, {}, expected(op));
+    }
   } else {
     if (!flux_begun_) begin_flux(owner);
     const timestamp at = owner.header().clock.next_stamp(now, monotonic);
