@@ -157,13 +157,18 @@ void store::purge_space(space_index space) {
   }
 }
 
-store::usage store::measure() const {
+store::usage store::measure() {
   usage result;
   result.bytes_capped = std::uint64_t{shape_.partitions} * shape_.blocks_per_partition * block_size;
   const std::uint32_t used = header_->spaces_used.load();
   for (std::uint32_t i = 0; i < used; i++)
     result.entries += static_cast<std::uint64_t>(spaces_[i].entries.load());
   for (std::uint32_t p = 0; p < shape_.partitions; p++) {
+    // Blocks on their way home are free, though nobody may have needed them yet.
+    if (partitions_[p].returned.load() != none) {
+      const held_lock guard = lock_partition(p, lock_mode::exclusive);
+      collect_returned(p);
+    }
     const held_lock guard = lock_partition(p, lock_mode::shared);
     const partition& part = partitions_[p];
     const std::uint32_t available = part.free_count + (part.end - part.untouched);

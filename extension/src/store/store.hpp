@@ -223,7 +223,7 @@ class store {
     std::uint64_t bytes_used = 0;
     std::uint64_t bytes_capped = 0;
   };
-  [[nodiscard]] usage measure() const;
+  [[nodiscard]] usage measure();
   [[nodiscard]] bool is_dead(const entry& e, timestamp now) const { return state_of(e, now).dead; }
   // Calls visit(const entry&) for every entry without locks: only while no other
   // process runs (the postmaster's exit).
