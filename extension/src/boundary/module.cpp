@@ -2,6 +2,7 @@
 #include "boundary/settings.hpp"
 #include "boundary/shared_memory.hpp"
 #include "boundary/utility_hook.hpp"
+#include "cache/fetch_query.hpp"
 #include "cache/image.hpp"
 #include "cache/maintenance.hpp"
 #include "cache/prepared.hpp"
@@ -31,6 +32,7 @@ void _PG_init(void) {
   stash::worker::install();
   stash::request_shared_memory();
   stash::install_tie_hooks();
+  stash::install_fetch_hook();
   stash::install_utility_hook();
 }
 }

@@ -82,11 +82,7 @@ read_result read_into(const key_ref& key, const reader& who, bool with_tags, var
   }
 }
 
-// A value kept for one role holds only while the key itself has not changed since.
-bool role_value_holds(const key_ref& key, const entry_info& info) {
-  const stamp& s = shared_store().key_stamp(key);
-  return s.in_flux.load() == 0 && s.changed_at.load() < info.read_at;
-}
+std::uint64_t role_values = 0;
 
 cached_value read_store(const key_ref& key, bool want_tags) {
   const bool own_invalidations = current_log().any_invalidation();
@@ -97,6 +93,7 @@ cached_value read_store(const key_ref& key, bool want_tags) {
   read_result found = read_into(key, who, with_tags, &buffer);
   if (found.state == read_state::hit && found.info.kind == value_kind::role_marker) {
     const key_ref mine = role_key(key);
+    role_values++;
     found = read_into(mine, who, with_tags, &buffer);
     if (found.state == read_state::hit && !role_value_holds(key, found.info))
       found.state = read_state::miss;
@@ -123,8 +120,10 @@ cached_value read_cached(const key_ref& key, bool want_tags) {
   const auto sight =
       current_log().empty() ? transaction_log::sight::store : current_log().look(key, &own);
   cached_value result;
-  if (sight == transaction_log::sight::own && own->kind == value_kind::role_marker)
+  if (sight == transaction_log::sight::own && own->kind == value_kind::role_marker) {
+    role_values++;
     return read_cached(role_key(key), want_tags);
+  }
   if (sight == transaction_log::sight::own && own_stands(*own)) return copy_of_own(*own);
   if (sight == transaction_log::sight::store) {
     result = read_store(key, want_tags);
@@ -150,6 +149,22 @@ bool is_cached(const key_ref& key, entry_info* info) {
   const cached_value value = read_cached(key);
   if (value.found && info != nullptr) *info = value.info;
   return value.found;
+}
+
+bool is_killed_by_own(const key_ref& key) {
+  const transaction_log& log = current_log();
+  if (log.empty()) return false;
+  const pending* own = nullptr;
+  const auto sight = log.look(key, &own);
+  if (sight != transaction_log::sight::store) return sight == transaction_log::sight::nothing;
+  if (log.kills(key, {})) return true;
+  if (log.tags_pending() == 0) return false;
+  varlena* buffer = nullptr;
+  const read_result found = read_into(key, latest_reader(), true, &buffer);
+  const bool killed =
+      found.state == read_state::hit && killed_by_own(key, {VARDATA(buffer), found.info.tags_size});
+  pfree(buffer);
+  return killed;
 }
 
 namespace {
@@ -279,6 +294,13 @@ Datum jsonb_of(const cached_value& value) {
   }
   return PointerGetDatum(value.value);
 }
+
+bool role_value_holds(const key_ref& key, const entry_info& info) {
+  const stamp& s = shared_store().key_stamp(key);
+  return s.in_flux.load() == 0 && s.changed_at.load() < info.read_at;
+}
+
+std::uint64_t role_values_read() { return role_values; }
 
 key_ref role_key(const key_ref& key) {
   const Oid role = GetUserId();

@@ -22,6 +22,9 @@ cached_value read_cached(const key_ref& key, bool want_tags = false);
 // The same without the value.
 bool is_cached(const key_ref& key, entry_info* info = nullptr);
 
+// Whether the store's entry of a key is invalidated by what the present transaction has pending.
+bool is_killed_by_own(const key_ref& key);
+
 // Hints for a loop over many keys: what the next ones need comes from memory meanwhile.
 inline constexpr int prefetch_distance = 8;
 void prefetch_ahead(const key_ref* keys, int at, int count);
@@ -47,6 +50,12 @@ bool delete_cached(const key_ref& key);
 
 // A value as jsonb: counters become numbers. 42804 for bytes.
 Datum jsonb_of(const cached_value& value);
+
+// Whether a value kept for one role still stands: the key itself has not changed since.
+bool role_value_holds(const key_ref& key, const entry_info& info);
+
+// How often this session has read a cached value that holds for its present role only.
+std::uint64_t role_values_read();
 
 // The key under which a value that holds for the present role only is kept; palloc'd.
 key_ref role_key(const key_ref& key);

@@ -66,14 +66,15 @@ bool wait_or_lease(const key_ref& key, cached_value* value, std::uint64_t* nonce
     if (now.lease.state == lease_state::taken) {
       stop_waiting_for_key();
       *nonce = now.lease.nonce;
-      run_guarded([&] { current_log().note_lease(key, *nonce); });
+      run_guarded([&] { current_log().note_lease(key, *nonce, current_subtransaction()); });
       return false;
     }
+    if (current_log().holds_lease(key)) break;
     const timestamp left = deadline - GetCurrentTimestamp();
     if (left <= 0) break;
     wait_for_key(key.hash, Min(poll_ms, static_cast<long>(left / 1000 + 1)));
   }
-  // Too long: compute it as well, without a lease.
+  // Too long, or it is this transaction itself that has the lease: compute it without one.
   stop_waiting_for_key();
   return false;
 }
@@ -83,6 +84,11 @@ void give_lease_back(const key_ref& key, std::uint64_t nonce) {
   current_log().forget_lease(nonce);
   shared_store().release_lease(key, nonce);
   announce_key(key.hash);
+}
+
+std::string_view payload(const query_result& result) {
+  const auto* bytes = reinterpret_cast<const varlena*>(DatumGetPointer(result.value));
+  return {VARDATA(bytes), static_cast<std::size_t>(VARSIZE(bytes)) - VARHDRSZ};
 }
 
 void keep_value(const key_ref& key, const query_result& result, const tag_set& tags,
@@ -98,10 +104,13 @@ void keep_value(const key_ref& key, const query_result& result, const tag_set& t
     request.key = role_key(key);
     request.kind = value_kind::jsonb;
   }
-  const auto* bytes = reinterpret_cast<const varlena*>(DatumGetPointer(result.value));
-  request.value = {VARDATA(bytes), static_cast<std::size_t>(VARSIZE(bytes)) - VARHDRSZ};
-  if (request.value.size() <= static_cast<std::size_t>(settings::max_value_kb) << 10)
-    (void)set_cached(request);
+  request.value = payload(result);
+  (void)set_cached(request);
+}
+
+bool can_be_kept(const query_result& result) {
+  return !result.is_null && result.scope != value_scope::nobody &&
+         payload(result).size() <= static_cast<std::size_t>(settings::max_value_kb) << 10;
 }
 
 }  // namespace
@@ -125,14 +134,17 @@ STASH_FUNCTION(cache_fetch) {
     leased = key_for_lease(key);
     cached_value value;
     if (wait_or_lease(leased, &value, &nonce)) {
-      if (value.info.kind != value_kind::role_marker) return jsonb_of(value);
+      const bool by_role = leased.text.size() != key.text.size();
+      if (value.info.kind != value_kind::role_marker &&
+          (!by_role || role_value_holds(key, value.info)))
+        return jsonb_of(value);
       const cached_value again = read_cached(key);
       if (again.found) return jsonb_of(again);
     }
   }
   pause_here(pause_point::fetch_computing);
   const query_result result = run_fetch_query(query, fcinfo, 2);
-  if (result.is_null || result.scope == value_scope::nobody) {
+  if (!can_be_kept(result)) {
     give_lease_back(leased, nonce);
     if (result.is_null) PG_RETURN_NULL();
     return result.value;

@@ -1,5 +1,10 @@
 // See fetch_query.hpp.
+//
+// What the query's own tables are filtered by can be read off its tree. Functions hide theirs: an
+// executor hook notices every statement, at any depth, whose plan depends on the role.
 #include "cache/fetch_query.hpp"
+
+#include "cache/access.hpp"
 
 extern "C" {
 #include "postgres.h"
@@ -60,6 +65,61 @@ query_arguments read_arguments(const char* query, FunctionCallInfo fcinfo, int i
   return args;
 }
 
+// What an executor hook notes while a query of cache_fetch runs. Statements within functions come
+// to it as well as the query itself.
+ExecutorStart_hook_type previous_executor_start = nullptr;
+int running = 0;
+bool query_starts = false;
+std::uint64_t role_statements = 0;
+
+bool reads_under_row_security(const PlannedStmt* statement) {
+  bool found = false;
+  ListCell* cell = nullptr;
+  foreach (cell, statement->rtable) {
+    const auto* entry = lfirst_node(RangeTblEntry, cell);
+    if (found || entry->rtekind != RTE_RELATION) continue;
+    HeapTuple relation = SearchSysCache1(RELOID, ObjectIdGetDatum(entry->relid));
+    if (!HeapTupleIsValid(relation)) continue;
+    found = reinterpret_cast<Form_pg_class>(GETSTRUCT(relation))->relrowsecurity;
+    ReleaseSysCache(relation);
+  }
+  return found;
+}
+
+void on_executor_start(QueryDesc* query, int flags) {
+  if (running > 0) {
+    const bool nested = !query_starts;
+    query_starts = false;
+    // dependsOnRole: policies of a function that the planner inlined, or a foreign server's user.
+    if (query->plannedstmt->dependsOnRole ||
+        (nested && reads_under_row_security(query->plannedstmt)))
+      role_statements++;
+  }
+  if (previous_executor_start != nullptr)
+    previous_executor_start(query, flags);
+  else
+    standard_ExecutorStart(query, flags);
+}
+
+int run_watched(SPIPlanPtr plan, const query_arguments& args) {
+  volatile int code = 0;
+  const bool outer_starts = query_starts;
+  running++;
+  query_starts = true;
+  PG_TRY();
+  {
+    // Two rows are enough to know that there is more than one.
+    code = SPI_execute_plan(plan, args.values, args.nulls, false, 2);
+  }
+  PG_FINALLY();
+  {
+    running--;
+    query_starts = outer_starts;
+  }
+  PG_END_TRY();
+  return code;
+}
+
 bool is_mutable(Oid function, void*) { return func_volatile(function) != PROVOLATILE_IMMUTABLE; }
 
 // Whether an expression depends on more than its rows and the current role.
@@ -105,6 +165,24 @@ value_scope scope_of(SPIPlanPtr plan) {
   return value_scope::everybody;
 }
 
+// Before it runs: what it would write is not undone by an error alone (sequences, for one).
+void check_read_only(SPIPlanPtr plan) {
+  bool reads = true;
+  ListCell* cell = nullptr;
+  foreach (cell, SPI_plan_get_plan_sources(plan)) {
+    auto* source = static_cast<CachedPlanSource*>(lfirst(cell));
+    ListCell* inner = nullptr;
+    foreach (inner, source->query_list) {
+      const auto* query = lfirst_node(Query, inner);
+      reads = reads && query->commandType == CMD_SELECT && !query->hasModifyingCTE;
+    }
+  }
+  if (!reads)
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("query must be a SELECT statement"),
+             errhint("It must not write, in WITH neither.")));
+}
+
 void check_result() {
   if (SPI_tuptable == nullptr || SPI_tuptable->tupdesc->natts != 1 ||
       SPI_gettypeid(SPI_tuptable->tupdesc, 1) != JSONBOID)
@@ -130,13 +208,19 @@ query_result run_fetch_query(std::string_view query, FunctionCallInfo fcinfo, in
     ereport(ERROR,
             (errcode(ERRCODE_SYNTAX_ERROR), errmsg("could not prepare the query of cache_fetch: %s",
                                                    SPI_result_code_string(SPI_result))));
-  result.scope = scope_of(plan);
-  // Two rows are enough to know that there is more than one.
-  const int code = SPI_execute_plan(plan, args.values, args.nulls, false, 2);
+  check_read_only(plan);
+  const value_scope visible = scope_of(plan);
+  const std::uint64_t statements_before = role_statements;
+  const std::uint64_t values_before = role_values_read();
+  const int code = run_watched(plan, args);
   if (code != SPI_OK_SELECT)
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("query must be a SELECT statement")));
+    elog(ERROR, "unexpected result of a query: %s", SPI_result_code_string(code));
   check_result();
+  // What statements in functions were shown for this role only, nobody can tell from the query.
+  const bool hidden = role_statements > statements_before || role_values_read() > values_before;
+  result.scope = hidden ? value_scope::nobody : visible;
+  // The query of an outer cache_fetch has come to depend on it, too.
+  if (result.scope != value_scope::everybody) role_statements++;
   if (SPI_processed == 1) {
     const Datum value =
         SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &result.is_null);
@@ -149,6 +233,11 @@ query_result run_fetch_query(std::string_view query, FunctionCallInfo fcinfo, in
   }
   SPI_finish();
   return result;
+}
+
+void install_fetch_hook() {
+  previous_executor_start = ExecutorStart_hook;
+  ExecutorStart_hook = on_executor_start;
 }
 
 }  // namespace stash

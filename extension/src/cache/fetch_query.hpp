@@ -10,7 +10,7 @@ namespace stash {
 enum class value_scope : std::uint8_t {
   everybody,
   role,    // row-level security filtered it, by nothing but the role
-  nobody,  // row-level security filtered it by something that a cache cannot know
+  nobody,  // row-level security filtered it by something that a cache cannot know, or in a function
 };
 
 struct query_result {
@@ -23,5 +23,7 @@ struct query_result {
 // that the query gives them. No row is NULL; more than one is an error (21000); a result that is
 // not one jsonb column, too (42804).
 query_result run_fetch_query(std::string_view query, FunctionCallInfo fcinfo, int args_index);
+
+void install_fetch_hook();
 
 }  // namespace stash

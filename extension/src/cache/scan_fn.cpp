@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "boundary/guard.hpp"
+#include "cache/access.hpp"
 #include "cache/arguments.hpp"
 #include "cache/rows.hpp"
 #include "cache/shared_store.hpp"
@@ -143,11 +144,7 @@ class key_scan {
   }
 
   [[nodiscard]] bool gone(std::string_view text) const {
-    const transaction_log& log = current_log();
-    if (log.empty()) return false;
-    const key_ref key = shared_store().key(space_, text);
-    const pending* own = nullptr;
-    return log.look(key, &own) == transaction_log::sight::nothing || log.kills(key, {});
+    return !current_log().empty() && is_killed_by_own(shared_store().key(space_, text));
   }
 
   row_set rows_;

@@ -155,7 +155,10 @@ void on_transaction(XactEvent event, void*) {
 }
 
 void on_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId, void*) {
-  if (event == SUBXACT_EVENT_ABORT_SUB && log_in_use()) log_instance->abort_subtransaction(mine);
+  if (event != SUBXACT_EVENT_ABORT_SUB || !log_in_use()) return;
+  log_instance->abort_subtransaction(mine);
+  log_instance->give_back_leases(shared_store(), mine,
+                                 [](std::uint64_t key_hash) { announce_key(key_hash); });
 }
 
 }  // namespace

@@ -79,7 +79,11 @@ refusal store::put_pinned(const fill& what, timestamp now, timestamp blind_guard
     if (lease == nullptr || lease->nonce != what.lease) return refusal::lease;
     *lease = {};
   }
-  drop_key(p, what.key);
+  // A marker only says that values differ by role: those of the other roles stay.
+  if (what.kind != value_kind::role_marker)
+    drop_key(p, what.key);
+  else if (const block_index old = find(p, what.key); old != none)
+    remove_entry(p, old);
   if (!make_room(p, what)) return refusal::no_room;
   const block_index at = write_entry(p, what, now);
   std::size_t i = 0;

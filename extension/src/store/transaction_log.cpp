@@ -191,8 +191,15 @@ bool transaction_log::clear_pending(space_index space) const {
   });
 }
 
-void transaction_log::note_lease(const key_ref& key, std::uint64_t nonce) {
-  leases_.push_back({key, std::string(key.text), key.hash, nonce});
+void transaction_log::note_lease(const key_ref& key, std::uint64_t nonce,
+                                 std::uint32_t subtransaction) {
+  leases_.push_back({key, std::string(key.text), key.hash, nonce, subtransaction});
+}
+
+bool transaction_log::holds_lease(const key_ref& key) const {
+  return std::any_of(leases_.begin(), leases_.end(), [&](const taken_lease& lease) {
+    return lease.key_hash == key.hash && lease.key.space == key.space && lease.text == key.text;
+  });
 }
 
 void transaction_log::forget_lease(std::uint64_t nonce) {

@@ -81,9 +81,22 @@ class transaction_log {
   [[nodiscard]] bool clear_pending(space_index space) const;
   [[nodiscard]] std::size_t tags_pending() const { return tag_count_; }
   [[nodiscard]] std::size_t keys_pending() const { return operations_.size() - tag_count_; }
-  // A lease taken by cache_fetch in this transaction: given back if it aborts.
-  void note_lease(const key_ref& key, std::uint64_t nonce);
+  // A lease taken by cache_fetch in this transaction: given back if it or its sub-transaction
+  // aborts.
+  void note_lease(const key_ref& key, std::uint64_t nonce, std::uint32_t subtransaction = 1);
   void forget_lease(std::uint64_t nonce);
+  // Whether this transaction computes the key already: waiting for itself would be in vain.
+  [[nodiscard]] bool holds_lease(const key_ref& key) const;
+  // Gives back the leases of an aborted sub-transaction: visit(key hash) for each.
+  template <typename Visit>
+  void give_back_leases(store& owner, std::uint32_t subtransaction, Visit visit) {
+    while (!leases_.empty() && leases_.back().subtransaction >= subtransaction) {
+      const taken_lease& lease = leases_.back();
+      owner.release_lease({lease.key.space, lease.text, lease.key_hash}, lease.nonce);
+      visit(lease.key_hash);
+      leases_.pop_back();
+    }
+  }
 
   void abort_subtransaction(std::uint32_t subtransaction);
 
@@ -136,6 +149,7 @@ class transaction_log {
     std::string text;
     std::uint64_t key_hash;
     std::uint64_t nonce;
+    std::uint32_t subtransaction;
   };
 
   [[nodiscard]] key_ref key_of(const pending& op) const {
