@@ -23,16 +23,17 @@ std::string_view view(const text* value) {
   return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
 }
 
-[[noreturn]] void report_null(const char* name) {
-  ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
-  pg_unreachable();
-}
-
 void add_id(std::vector<tag_id>& ids, const tag_id& id) {
   if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
 }
 
 }  // namespace
+
+void report_null(const char* name) {
+  ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name),
+                  errhint("Pass a value, or leave the argument out where it has a default.")));
+  pg_unreachable();
+}
 
 std::string_view text_argument(FunctionCallInfo fcinfo, int index, const char* name) {
   if (PG_ARGISNULL(index)) report_null(name);
@@ -48,7 +49,8 @@ space_index namespace_argument(FunctionCallInfo fcinfo, int index) {
 
 key_ref checked_key(std::string_view text, space_index space) {
   if (text.empty())
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("key must not be empty")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("key must not be empty"),
+                    errhint("A key has 1 to %zu bytes.", max_key_size)));
   if (text.size() > max_key_size)
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                     errmsg("key is too long: %zu bytes, at most %zu are allowed", text.size(),
@@ -93,17 +95,20 @@ std::int64_t count_argument(FunctionCallInfo fcinfo, int index, const char* name
   const std::int64_t value = PG_GETARG_INT32(index);
   if (value < 0)
     ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be negative", name)));
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be negative", name),
+             errhint("NULL stands for %d.", static_cast<int>(standard))));
   return value;
 }
 
 void check_tag(std::string_view tag) {
   if (tag.empty())
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("tag must not be empty")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("tag must not be empty"),
+                    errhint("A tag has 1 to %zu bytes.", max_tag_size)));
   if (tag.size() > max_tag_size)
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                     errmsg("tag is too long: %zu bytes, at most %zu are allowed", tag.size(),
-                           max_tag_size)));
+                           max_tag_size),
+                    errhint("Use a hash of a long tag.")));
 }
 
 text_list text_array_argument(FunctionCallInfo fcinfo, int index, const char* name) {
@@ -118,7 +123,8 @@ text_list text_array_argument(FunctionCallInfo fcinfo, int index, const char* na
   for (int i = 0; i < list.count; i++) {
     if (nulls[i])
       ereport(ERROR,
-              (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not contain null", name)));
+              (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not contain null", name),
+               errhint("Leave the nulls out: array_remove(…, NULL).")));
     list.items[i] = view(DatumGetTextPP(elements[i]));
   }
   return list;
@@ -132,8 +138,10 @@ const tag_set& tags_argument(FunctionCallInfo fcinfo, int index, space_index spa
   if (PG_ARGISNULL(index)) return *tags;
   const text_list list = text_array_argument(fcinfo, index, "tags");
   if (list.count > static_cast<int>(max_tags))
-    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                    errmsg("too many tags: %d, at most %zu are allowed", list.count, max_tags)));
+    ereport(ERROR,
+            (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+             errmsg("too many tags: %d, at most %zu are allowed", list.count, max_tags),
+             errhint("Use coarser tags: invalidating user:* reaches all that begin with user:.")));
   for (int i = 0; i < list.count; i++) check_tag(list.items[i]);
   const store& owner = shared_store();
   for (int i = 0; i < list.count; i++) {

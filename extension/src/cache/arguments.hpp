@@ -12,6 +12,9 @@ struct FunctionCallInfoBaseData;
 
 namespace stash {
 
+// Raises 22004.
+[[noreturn]] void report_null(const char* name);
+
 // 22004 when NULL.
 std::string_view text_argument(FunctionCallInfoBaseData* fcinfo, int index, const char* name);
 // The namespace, always the last argument; opens the store (55000, 42704, 42501).

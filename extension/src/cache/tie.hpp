@@ -39,6 +39,8 @@ Oid truncate_trigger_function();
 
 // Makes sure that every partition below has the truncate triggers of the ties.
 void tie_partitions(Oid relation);
+// Makes the ties' triggers fire always again, after ENABLE TRIGGER made them ordinary ones.
+void keep_always(Oid relation);
 // Drops truncate triggers from a table that has no row trigger of the same tie any more.
 void untie_detached(Oid relation);
 

@@ -76,31 +76,51 @@ void check_relation(Relation relation) {
                     errhint("Triggers are not inherited there: tie each table by itself.")));
 }
 
-Oid relation_argument(FunctionCallInfo fcinfo) {
-  if (PG_ARGISNULL(0))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("relation must not be null")));
-  return PG_GETARG_OID(0);
+void check_owner(Oid relation) {
+  const char* name = get_rel_name(relation);
+  if (name == nullptr)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                    errmsg("relation with OID %u does not exist", relation)));
+  if (!compat::is_table_owner(relation, GetUserId()))
+    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)), name);
 }
 
-// Drops the triggers of some relation that call one of our functions and that `which` names.
+// The lock is for owners only, too: others would stop the table's writers.
+Relation open_relation_argument(FunctionCallInfo fcinfo) {
+  if (PG_ARGISNULL(0)) report_null("relation");
+  const Oid relation = PG_GETARG_OID(0);
+  check_owner(relation);
+  Relation open = relation_open(relation, ShareRowExclusiveLock);
+  check_owner(relation);
+  return open;
+}
+
+// The names of the triggers of a relation that call one of our functions and that `which` wants.
 template <typename Which>
-int drop_triggers(Oid relation, Which which) {
-  int dropped = 0;
+List* names_of_triggers(Oid relation, Which which) {
+  List* names = NIL;
   Relation open = relation_open(relation, AccessShareLock);
   const TriggerDesc* triggers = open->trigdesc;
-  const int count = triggers == nullptr ? 0 : triggers->numtriggers;
-  auto** names = static_cast<char**>(palloc(sizeof(char*) * static_cast<std::size_t>(count + 1)));
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
     const Trigger& trigger = triggers->triggers[i];
     const bool ours = trigger.tgnargs == 2 && (trigger.tgfoid == row_trigger_function() ||
                                                trigger.tgfoid == truncate_trigger_function());
-    if (ours && !trigger.tgisclone && which(open, trigger))
-      names[dropped++] = pstrdup(trigger.tgname);
+    if (ours && which(open, trigger)) names = lappend(names, pstrdup(trigger.tgname));
   }
   relation_close(open, NoLock);
-  for (int i = 0; i < dropped; i++)
-    run(psprintf("DROP TRIGGER %s ON %s", quote_identifier(names[i]), qualified_name(relation)));
-  return dropped;
+  return names;
+}
+
+template <typename Which>
+int drop_triggers(Oid relation, Which which) {
+  List* names = names_of_triggers(relation, [&](Relation open, const Trigger& trigger) {
+    return !trigger.tgisclone && which(open, trigger);
+  });
+  ListCell* cell = nullptr;
+  foreach (cell, names)
+    run(psprintf("DROP TRIGGER %s ON %s", quote_identifier(static_cast<char*>(lfirst(cell))),
+                 qualified_name(relation)));
+  return list_length(names);
 }
 
 }  // namespace
@@ -126,6 +146,20 @@ void tie_partitions(Oid relation) {
   SPI_finish();
 }
 
+void keep_always(Oid relation) {
+  List* names = names_of_triggers(relation, [](Relation, const Trigger& trigger) {
+    return trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
+           trigger.tgenabled == TRIGGER_FIRES_ON_REPLICA;
+  });
+  if (names == NIL) return;
+  if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+  ListCell* cell = nullptr;
+  foreach (cell, names)
+    run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", qualified_name(relation),
+                 quote_identifier(static_cast<char*>(lfirst(cell)))));
+  SPI_finish();
+}
+
 void untie_detached(Oid relation) {
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
   const Oid truncate = truncate_trigger_function();
@@ -143,15 +177,12 @@ void untie_detached(Oid relation) {
 
 // cache_invalidate_on(relation, tag_template, namespace)
 STASH_FUNCTION(cache_invalidate_on) {
-  const Oid relation = relation_argument(fcinfo);
   const std::string_view tag_template = text_argument(fcinfo, 1, "tag_template");
   (void)namespace_argument(fcinfo, 2);
   const std::string_view space_name =
       PG_ARGISNULL(2) ? std::string_view(default_namespace) : text_argument(fcinfo, 2, "namespace");
-  Relation open = relation_open(relation, ShareRowExclusiveLock);
-  if (!compat::is_table_owner(relation, GetUserId()))
-    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(open->rd_rel->relkind),
-                   RelationGetRelationName(open));
+  Relation open = open_relation_argument(fcinfo);
+  const Oid relation = RelationGetRelid(open);
   check_relation(open);
   check_template(tag_template, open);
   relation_close(open, NoLock);
@@ -171,11 +202,8 @@ STASH_FUNCTION(cache_invalidate_on) {
 
 // cache_invalidate_off(relation)
 STASH_FUNCTION(cache_invalidate_off) {
-  const Oid relation = relation_argument(fcinfo);
-  Relation open = relation_open(relation, ShareRowExclusiveLock);
-  if (!compat::is_table_owner(relation, GetUserId()))
-    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(open->rd_rel->relkind),
-                   RelationGetRelationName(open));
+  Relation open = open_relation_argument(fcinfo);
+  const Oid relation = RelationGetRelid(open);
   each_tie(open, [](const tie& each) { invalidate_tie(each.tag_template, each.space_name); });
   const bool partitioned = open->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
   relation_close(open, NoLock);

@@ -55,6 +55,9 @@ void after_alter_table(const AlterTableStmt* statement) {
     const auto* command = lfirst_node(AlterTableCmd, cell);
     if (command->subtype == AT_AttachPartition) {
       tie_partitions(relation);
+    } else if (command->subtype == AT_EnableTrig || command->subtype == AT_EnableTrigAll ||
+               command->subtype == AT_EnableTrigUser || command->subtype == AT_EnableReplicaTrig) {
+      keep_always(relation);
     } else if (command->subtype == AT_DetachPartition) {
       const Oid detached = oid_of(castNode(PartitionCmd, command->def)->name);
       if (OidIsValid(detached)) untie_detached(detached);
