@@ -145,4 +145,4 @@ CREATE FUNCTION stash.cache_clear(namespace text DEFAULT 'default')
 RETURNS bigint AS 'MODULE_PATHNAME', 'stash_cache_clear'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION stash.cache_clear(text) IS
-'Invalidates a whole namespace when the transaction commits. Returns how many entries it holds now. O(1).';
+'Invalidates a whole namespace when the transaction commits. Returns how many entries it holds now, with those that are dead and wait to be reclaimed. O(1).';

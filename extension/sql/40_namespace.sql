@@ -18,7 +18,8 @@ DECLARE
     missing text;
 BEGIN
     IF name IS NULL THEN
-        RAISE EXCEPTION 'name must not be null' USING ERRCODE = '22004';
+        RAISE EXCEPTION 'name must not be null' USING ERRCODE = '22004',
+            HINT = 'A namespace''s name has 1 to 63 bytes.';
     END IF;
     IF octet_length(name) NOT BETWEEN 1 AND 63 THEN
         RAISE EXCEPTION 'a namespace''s name must have 1 to 63 bytes' USING ERRCODE = '22023';
@@ -36,12 +37,14 @@ BEGIN
             HINT = 'Grant a role of their own to the others.';
     END IF;
     IF array_position(roles, NULL) IS NOT NULL THEN
-        RAISE EXCEPTION 'roles must not contain null' USING ERRCODE = '22004';
+        RAISE EXCEPTION 'roles must not contain null' USING ERRCODE = '22004',
+            HINT = 'NULL instead of the array stands for whoever may execute the functions.';
     END IF;
     SELECT r INTO missing FROM unnest(roles) AS r
         WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) LIMIT 1;
     IF missing IS NOT NULL THEN
-        RAISE EXCEPTION 'role "%" does not exist', missing USING ERRCODE = '42704';
+        RAISE EXCEPTION 'role "%" does not exist', missing USING ERRCODE = '42704',
+            HINT = 'Names are taken as they are, without quotes and in their case.';
     END IF;
 END $$;
 COMMENT ON FUNCTION stash.namespace_check(text, bigint, double precision, text[]) IS
@@ -76,7 +79,8 @@ BEGIN
         roles = CASE WHEN cardinality($5) = 0 THEN NULL ELSE coalesce($5, n.roles) END
         WHERE n.name = $1;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'cache namespace "%" does not exist', name USING ERRCODE = '42704';
+        RAISE EXCEPTION 'cache namespace "%" does not exist', name USING ERRCODE = '42704',
+            HINT = 'Create it with stash.cache_namespace_create.';
     END IF;
     PERFORM stash.namespace_changed(name, false);
 END $$;
@@ -87,7 +91,8 @@ CREATE FUNCTION stash.cache_namespace_drop(name text)
 RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF name IS NULL THEN
-        RAISE EXCEPTION 'name must not be null' USING ERRCODE = '22004';
+        RAISE EXCEPTION 'name must not be null' USING ERRCODE = '22004',
+            HINT = 'A namespace''s name has 1 to 63 bytes.';
     END IF;
     IF name = 'default' THEN
         RAISE EXCEPTION 'the namespace "default" cannot be dropped' USING ERRCODE = '55006',

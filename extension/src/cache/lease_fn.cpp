@@ -64,7 +64,8 @@ STASH_FUNCTION(cache_get_lease) {
   const double stale_ttl = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
   if (!(stale_ttl >= 0))
     ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("stale_ttl must not be negative")));
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("stale_ttl must not be negative"),
+             errhint("0 stands for no stale values.")));
   row_set rows(fcinfo);
   Datum columns[4] = {};
   bool nulls[4] = {true, false, true, true};

@@ -81,8 +81,7 @@ STASH_FUNCTION(cache_add) {
 STASH_FUNCTION(cache_set_many) {
   const space_index space = namespace_argument(fcinfo, 5);
   const text_list keys = text_array_argument(fcinfo, 0, "keys");
-  if (PG_ARGISNULL(1))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("items must not be null")));
+  if (PG_ARGISNULL(1)) report_null("items");
   Datum* items = nullptr;
   bool* nulls = nullptr;
   int count = 0;
@@ -90,7 +89,8 @@ STASH_FUNCTION(cache_set_many) {
                     &count);
   if (count != keys.count)
     ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                    errmsg("keys has %d elements, items has %d", keys.count, count)));
+                    errmsg("keys has %d elements, items has %d", keys.count, count),
+                    errhint("Each key needs its item.")));
   const timestamp expires_at = expiry_argument(fcinfo, 2, space);
   const tag_set& tags = tags_argument(fcinfo, 3, space);
   auto* refs =
@@ -118,12 +118,12 @@ STASH_FUNCTION(cache_set_many) {
 // cache_set_entries(entries, ttl, tags, fresh, namespace): {"key": value, …}
 STASH_FUNCTION(cache_set_entries) {
   const space_index space = namespace_argument(fcinfo, 4);
-  if (PG_ARGISNULL(0))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("entries must not be null")));
+  if (PG_ARGISNULL(0)) report_null("entries");
   Jsonb* entries = PG_GETARG_JSONB_P(0);
   if (!JB_ROOT_IS_OBJECT(entries))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("entries must be a JSON object of keys and values")));
+                    errmsg("entries must be a JSON object of keys and values"),
+                    errhint("As in {\"key\": value, …}.")));
   const timestamp expires_at = expiry_argument(fcinfo, 1, space);
   const tag_set& tags = tags_argument(fcinfo, 2, space);
   JsonbIterator* iterator = JsonbIteratorInit(&entries->root);
@@ -150,8 +150,7 @@ STASH_FUNCTION(cache_set_entries) {
 STASH_FUNCTION(cache_incr) {
   const space_index space = namespace_argument(fcinfo, 3);
   const key_ref key = key_argument(fcinfo, 0, space);
-  if (PG_ARGISNULL(1))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("by must not be null")));
+  if (PG_ARGISNULL(1)) report_null("by");
   const timestamp expires_at = expiry_argument(fcinfo, 2, space);
   const counter_result result = shared_store().add(key, PG_GETARG_INT64(1), GetCurrentTimestamp(),
                                                    expires_at, RecoveryInProgress());
@@ -162,7 +161,8 @@ STASH_FUNCTION(cache_incr) {
       break;
     case counter_state::overflow:
       ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                      errmsg("counter is out of range of bigint")));
+                      errmsg("counter is out of range of bigint"),
+                      errhint("It keeps its value; stash.cache_delete lets it begin anew.")));
       break;
     case counter_state::no_room:
       ereport(ERROR,

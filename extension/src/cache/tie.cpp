@@ -123,7 +123,8 @@ bool tag_of_row(std::string_view tag_template, HeapTuple row, TupleDesc shape, s
 void check_template(std::string_view tag_template, Relation relation) {
   if (tag_template.empty()) report_malformed();
   if (tag_template.size() > max_tag_size)
-    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("tag template is too long")));
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("tag template is too long"),
+                    errhint("It can have %zu bytes, as tags can.", max_tag_size)));
   std::string_view missing;
   const bool formed = each_piece(tag_template, [&](std::string_view text, bool is_column) {
     if (is_column && column_number(text, RelationGetDescr(relation)) == InvalidAttrNumber)
