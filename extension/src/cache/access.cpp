@@ -134,14 +134,12 @@ cached_value read_cached(const key_ref& key, bool want_tags) {
 }
 
 void prefetch_ahead(const key_ref* keys, int at, int count) {
+  // The buckets are on their way since the keys were checked, unless there are very many.
   const store& owner = shared_store();
-  if (at == 0)
-    for (int i = 0; i < Min(count, prefetch_distance); i++) owner.prefetch_bucket(keys[i]);
-  if (at + prefetch_distance < count) owner.prefetch_bucket(keys[at + prefetch_distance]);
-  constexpr int entry_distance = prefetch_distance / 2;
-  if (at + entry_distance < count) {
-    owner.prefetch_entry(keys[at + entry_distance]);
-    owner.prefetch_stamp(keys[at + entry_distance]);
+  if (at + 2 * prefetch_distance < count) owner.prefetch_bucket(keys[at + 2 * prefetch_distance]);
+  if (at + prefetch_distance < count) {
+    owner.prefetch_entry(keys[at + prefetch_distance]);
+    owner.prefetch_stamp(keys[at + prefetch_distance]);
   }
 }
 
@@ -232,8 +230,6 @@ bool condition_holds(const set_request& request, std::int64_t* expected) {
 std::int64_t set_cached(const set_request& request) {
   check_value_size(request.value.size());
   store& owner = shared_store();
-  owner.prefetch_bucket(request.key);
-  owner.prefetch_stamp(request.key);
   transaction_log& log = current_log();
   fill what = fill_for(request);
   std::int64_t expected = any_version;

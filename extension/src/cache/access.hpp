@@ -26,7 +26,7 @@ bool is_cached(const key_ref& key, entry_info* info = nullptr);
 bool is_killed_by_own(const key_ref& key);
 
 // Hints for a loop over many keys: what the next ones need comes from memory meanwhile.
-inline constexpr int prefetch_distance = 8;
+inline constexpr int prefetch_distance = 4;
 void prefetch_ahead(const key_ref* keys, int at, int count);
 
 struct set_request {

@@ -56,7 +56,12 @@ key_ref checked_key(std::string_view text, space_index space) {
                     errmsg("key is too long: %zu bytes, at most %zu are allowed", text.size(),
                            max_key_size),
                     errhint("Use a hash of a long key.")));
-  return shared_store().key(space, text);
+  const store& owner = shared_store();
+  const key_ref key = owner.key(space, text);
+  // On the way while the other arguments are read.
+  owner.prefetch_bucket(key);
+  owner.prefetch_stamp(key);
+  return key;
 }
 
 key_ref key_argument(FunctionCallInfo fcinfo, int index, space_index space) {

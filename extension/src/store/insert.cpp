@@ -79,6 +79,7 @@ refusal store::put_pinned(const fill& what, timestamp now, timestamp blind_guard
     if (lease == nullptr || lease->nonce != what.lease) return refusal::lease;
     *lease = {};
   }
+  if (overwrite(p, what, now)) return refusal::none;
   // A marker only says that values differ by role: those of the other roles stay.
   if (what.kind != value_kind::role_marker)
     drop_key(p, what.key);
