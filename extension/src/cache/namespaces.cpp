@@ -298,16 +298,27 @@ void publish_namespace_changes() {
   }
 }
 
-void free_namespace_slot(space_index index) {
-  store& owner = shared_store();
-  space& slot = owner.space_at(index);
+namespace {
+
+void mark_free(space_index index, timestamp freed_at) {
+  space& slot = shared_store().space_at(index);
   LWLockAcquire(control(), LW_EXCLUSIVE);
   slot.generation.fetch_add(1);
   slot.used.store(0);
-  slot.freed_at = GetCurrentTimestamp();
+  slot.freed_at = freed_at;
   LWLockRelease(control());
-  owner.purge_space(index);
-  owner.reset_counters(index);
+}
+
+void empty_slot(space_index index) {
+  shared_store().purge_space(index);
+  shared_store().reset_counters(index);
+}
+
+}  // namespace
+
+void free_namespace_slot(space_index index) {
+  mark_free(index, GetCurrentTimestamp());
+  empty_slot(index);
 }
 
 void free_database_slots(std::uint32_t database) {
@@ -316,8 +327,11 @@ void free_database_slots(std::uint32_t database) {
   const std::uint32_t used = owner.header().spaces_used.load();
   for (std::uint32_t i = 0; i < used; i++) {
     const space& slot = owner.space_at(static_cast<space_index>(i));
-    if (slot.used.load() != 0 && slot.database == database)
-      free_namespace_slot(static_cast<space_index>(i));
+    if (slot.used.load() == 0 || slot.database != database) continue;
+    // Nobody is left who could use the number: once empty it is as good as new.
+    constexpr timestamp never_used = 0;
+    empty_slot(static_cast<space_index>(i));
+    mark_free(static_cast<space_index>(i), never_used);
   }
 }
 
