@@ -9,7 +9,5 @@ CREATE TABLE stash.cache_namespace (
 );
 COMMENT ON TABLE stash.cache_namespace IS
 'Configuration of the cache namespaces; changed by stash.cache_namespace_create, _alter and _drop';
-INSERT INTO stash.cache_namespace (name) VALUES ('default');
--- A dump carries the namespaces that users made and what they changed of the default one.
-SELECT pg_catalog.pg_extension_config_dump('stash.cache_namespace',
-    $$WHERE name <> 'default'$$);
+-- The namespace "default" is there without a row, so that a dump carries what users made and changed.
+SELECT pg_catalog.pg_extension_config_dump('stash.cache_namespace', '');

@@ -56,6 +56,9 @@ CREATE FUNCTION stash.cache_namespace_create(
 RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM stash.namespace_check(name, max_bytes, default_ttl, roles);
+    IF name = 'default' THEN
+        RAISE unique_violation;
+    END IF;
     INSERT INTO stash.cache_namespace
         VALUES (name, max_bytes, default_ttl, coalesce(strict, false), roles);
     PERFORM stash.namespace_changed(name, false);
@@ -72,6 +75,9 @@ CREATE FUNCTION stash.cache_namespace_alter(
 RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM stash.namespace_check(name, nullif(max_bytes, 0), nullif(default_ttl, 0), roles);
+    IF name = 'default' THEN
+        INSERT INTO stash.cache_namespace AS n (name) VALUES ('default') ON CONFLICT DO NOTHING;
+    END IF;
     UPDATE stash.cache_namespace AS n SET
         max_bytes = CASE WHEN $2 = 0 THEN NULL ELSE coalesce($2, n.max_bytes) END,
         default_ttl = CASE WHEN $3 = 0 THEN NULL ELSE coalesce($3, n.default_ttl) END,
@@ -114,7 +120,11 @@ CREATE FUNCTION stash.cache_namespace_list(
 RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT n.name, n.max_bytes, nullif(n.default_ttl, 'infinity'), n.strict, n.roles
-    FROM stash.cache_namespace AS n ORDER BY n.name;
+    FROM (SELECT * FROM stash.cache_namespace
+          UNION ALL
+          SELECT 'default', NULL, NULL, false, NULL
+          WHERE NOT EXISTS (SELECT FROM stash.cache_namespace AS d WHERE d.name = 'default')) AS n
+    ORDER BY n.name COLLATE "C";
 END;
 COMMENT ON FUNCTION stash.cache_namespace_list() IS
 'The namespaces of this database and their configuration. max_bytes NULL: no budget of its own; default_ttl NULL: stash.default_ttl, or never when it was set to infinity; roles NULL: whoever may execute the functions.';

@@ -227,6 +227,20 @@ bool condition_holds(const set_request& request, std::int64_t* expected) {
 
 }  // namespace
 
+namespace {
+
+// Once a transaction: a bulk fill would say it for every key.
+void warn_of_many_keys() {
+  static TimestampTz warned_at = 0;
+  if (warned_at == GetCurrentTransactionStartTimestamp()) return;
+  warned_at = GetCurrentTransactionStartTimestamp();
+  ereport(WARNING, (errmsg("cache sets are refused: the transaction has changed %d keys already",
+                           settings::max_pending),
+                    errhint("Commit more often, or increase stash.max_pending.")));
+}
+
+}  // namespace
+
 std::int64_t set_cached(const set_request& request) {
   check_value_size(request.value.size());
   store& owner = shared_store();
@@ -241,9 +255,7 @@ std::int64_t set_cached(const set_request& request) {
   if (why == refusal::none &&
       log.keys_pending() >= static_cast<std::size_t>(settings::max_pending)) {
     why = refusal::no_room;
-    ereport(WARNING, (errmsg("cache set refused: the transaction has changed %d keys already",
-                             settings::max_pending),
-                      errhint("Commit more often, or increase stash.max_pending.")));
+    warn_of_many_keys();
   }
   if (why != refusal::none) {
     owner.count(what.key.space, why);

@@ -54,9 +54,12 @@ void read_roles(Datum roles, configuration* into) {
   }
 }
 
-// Reads the row of a namespace as it is committed now (or as this transaction changed it).
+// Reads the row of a namespace as it is committed now (or as this transaction changed it). The
+// default namespace needs none.
 configuration read_configuration(std::string_view name) {
   configuration result;
+  result.found = name == default_namespace;
+  bool read = false;
   const Oid schema = get_namespace_oid("stash", true);
   const Oid table = OidIsValid(schema) ? get_relname_relid("cache_namespace", schema) : InvalidOid;
   if (!OidIsValid(table)) return result;
@@ -64,14 +67,14 @@ configuration read_configuration(std::string_view name) {
   Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
   SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
   TupleDesc shape = RelationGetDescr(relation);
-  for (HeapTuple row; !result.found && HeapTupleIsValid(row = systable_getnext(scan));) {
+  for (HeapTuple row; !read && HeapTupleIsValid(row = systable_getnext(scan));) {
     bool null = false;
     const Datum column = heap_getattr(row, 1, shape, &null);
     text* stored = null ? nullptr : DatumGetTextPP(column);
     if (stored == nullptr || VARSIZE_ANY_EXHDR(stored) != name.size() ||
         std::memcmp(VARDATA_ANY(stored), name.data(), name.size()) != 0)
       continue;
-    result.found = true;
+    read = true;
     const Datum bytes = heap_getattr(row, 2, shape, &null);
     if (!null) result.max_bytes = DatumGetInt64(bytes);
     const Datum ttl = heap_getattr(row, 3, shape, &null);
@@ -84,6 +87,7 @@ configuration read_configuration(std::string_view name) {
   systable_endscan(scan);
   UnregisterSnapshot(snapshot);
   table_close(relation, AccessShareLock);
+  result.found = result.found || read;
   return result;
 }
 
@@ -179,18 +183,21 @@ namespace {
 // blind sets are refused: unless the extension came to the database only later.
 void begin_meaning(const store& owner, space& slot, std::uint32_t database, bool created_now) {
   bool known = false;
+  bool former = false;
   bool new_extension = created_now;
   const std::uint32_t used = owner.header().spaces_used.load();
   for (std::uint32_t i = 0; i < used; i++) {
     const space& other = owner.space_at(static_cast<space_index>(i));
     if (&other == &slot || other.database != database) continue;
     known = true;
+    former = former || (other.freed_at != 0 && std::strcmp(other.name, slot.name) == 0);
     new_extension = new_extension || other.extension_is_new != 0;
   }
   slot.extension_is_new = new_extension ? 1 : 0;
   if (!new_extension) slot.all.changed(owner.header().boot, true);
-  // A new meaning of a used slot: whatever was on its way into the old one comes too late.
-  if (slot.freed_at != 0 || (known && created_now)) {
+  // A new meaning of a used slot: whatever was on its way into the old one comes too late. So does
+  // what was read under a namespace of this name before it was dropped: its stamps stay behind.
+  if (slot.freed_at != 0 || former || (known && created_now)) {
     const clocks both = read_clocks();
     slot.all.changed(owner.header().clock.next_stamp(both.wall, both.monotonic), false);
   }
@@ -203,10 +210,10 @@ int take_slot(store& owner, std::uint32_t database, std::string_view name, bool 
     const bool rested = slot.freed_at == 0 || now - slot.freed_at > rest_before_reuse;
     if (slot.used.load() != 0 || !rested) continue;
     slot.generation.fetch_add(1);
-    begin_meaning(owner, slot, database, new_extension);
     slot.database = database;
     std::memset(slot.name, 0, sizeof slot.name);
     std::memcpy(slot.name, name.data(), Min(name.size(), max_space_name));
+    begin_meaning(owner, slot, database, new_extension);
     slot.config_serial.store(slot.config_serial.load() + 1);
     slot.max_bytes.store(0);
     slot.role_count.store(0);
