@@ -203,25 +203,37 @@ void begin_meaning(const store& owner, space& slot, std::uint32_t database, bool
   }
 }
 
-int take_slot(store& owner, std::uint32_t database, std::string_view name, bool new_extension) {
+// The slot that the name had before, so that what is still on its way there arrives: invalidations
+// of a transaction that began before the namespace was dropped. Else one that nobody can mean.
+int free_slot(const store& owner, std::uint32_t database, std::string_view name) {
   const timestamp now = GetCurrentTimestamp();
+  int found = -1;
   for (std::uint32_t i = 0; i < owner.shape().spaces; i++) {
-    space& slot = owner.space_at(static_cast<space_index>(i));
+    const space& slot = owner.space_at(static_cast<space_index>(i));
+    if (slot.used.load() != 0) continue;
+    if (slot.database == database && name == slot.name) return static_cast<int>(i);
     const bool rested = slot.freed_at == 0 || now - slot.freed_at > rest_before_reuse;
-    if (slot.used.load() != 0 || !rested) continue;
-    slot.generation.fetch_add(1);
-    slot.database = database;
-    std::memset(slot.name, 0, sizeof slot.name);
-    std::memcpy(slot.name, name.data(), Min(name.size(), max_space_name));
-    begin_meaning(owner, slot, database, new_extension);
-    slot.config_serial.store(slot.config_serial.load() + 1);
-    slot.max_bytes.store(0);
-    slot.role_count.store(0);
-    if (owner.header().spaces_used.load() <= i) owner.header().spaces_used.store(i + 1);
-    slot.used.store(1, std::memory_order_release);
-    return static_cast<int>(i);
+    if (rested && found < 0) found = static_cast<int>(i);
   }
-  return -1;
+  return found;
+}
+
+int take_slot(store& owner, std::uint32_t database, std::string_view name, bool new_extension) {
+  const int index = free_slot(owner, database, name);
+  if (index < 0) return -1;
+  space& slot = owner.space_at(static_cast<space_index>(index));
+  slot.generation.fetch_add(1);
+  slot.database = database;
+  std::memset(slot.name, 0, sizeof slot.name);
+  std::memcpy(slot.name, name.data(), Min(name.size(), max_space_name));
+  begin_meaning(owner, slot, database, new_extension);
+  slot.config_serial.store(slot.config_serial.load() + 1);
+  slot.max_bytes.store(0);
+  slot.role_count.store(0);
+  const auto used = static_cast<std::uint32_t>(index) + 1;
+  if (owner.header().spaces_used.load() < used) owner.header().spaces_used.store(used);
+  slot.used.store(1, std::memory_order_release);
+  return index;
 }
 
 int find_or_take_slot(std::uint32_t database, std::string_view name, bool new_extension) {
