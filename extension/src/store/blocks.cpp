@@ -81,7 +81,8 @@ void store::remove_entry(std::uint32_t partition, block_index index) {
   entry& e = entry_at(index);
   block_index* at = &bucket_of(partition, e.hash);
   while (*at != index) at = &entry_at(*at).bucket_next;
-  *at = e.bucket_next;
+  // Atomic only for prefetch_entry, which looks at a bucket without the lock.
+  std::atomic_ref(*at).store(e.bucket_next, std::memory_order_relaxed);
   eviction().on_remove(queue(partition, e.space), index);
   each_link(e, [&](std::uint32_t id) { unlink_entry(e, id); });
 

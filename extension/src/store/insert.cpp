@@ -221,7 +221,7 @@ block_index store::write_entry(std::uint32_t partition, const fill& what, timest
   e.link_count = static_cast<std::uint8_t>(what.tag_ids.size());
   block_index& bucket = bucket_of(partition, e.hash);
   e.bucket_next = bucket;
-  bucket = at;
+  std::atomic_ref(bucket).store(at, std::memory_order_relaxed);
   eviction().on_insert(queue(partition, e.space), at);
   return at;
 }
