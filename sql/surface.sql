@@ -8,8 +8,7 @@ FROM pg_proc AS p WHERE p.pronamespace = 'stash'::regnamespace ORDER BY p.pronam
 \pset tuples_only off
 SELECT p.proname, p.provolatile AS v, p.proparallel AS p, p.proisstrict AS strict, p.prosecdef AS definer
 FROM pg_proc AS p WHERE p.pronamespace = 'stash'::regnamespace ORDER BY p.proname COLLATE "C";
-\dt stash.*
-\dv stash.*
+SELECT relname, relkind FROM pg_class WHERE relnamespace = 'stash'::regnamespace ORDER BY relname COLLATE "C";
 \d stash.cache_namespace
 SELECT attname, atttypid::regtype FROM pg_attribute
 WHERE attrelid = 'stash.stat_cache'::regclass ORDER BY attnum;

@@ -1,4 +1,5 @@
--- Which sets are blind, and what the guard and strict namespaces do with them.
+-- Which sets are blind, and what the guard and strict namespaces do with them. pgTAP writes data of its
+-- own, so what is set here is set outside of the assertions.
 SELECT plan(25);
 CREATE TABLE notes (id int);
 SELECT stash.cache_namespace_create('strict', strict => true);

@@ -1,7 +1,7 @@
 -- Counters.
 \ir lib/raises.sql
 SELECT plan(14);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 SELECT stash.cache_incr('n') AS done \gset
 SELECT is(:'done'::text, '1', 'a counter begins with by');

@@ -1,6 +1,6 @@
 -- Times to live: tested when the key is read.
 SELECT plan(24);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 SELECT stash.cache_set('short', '1', 0.5), stash.cache_set_bytes('shortb', '\x01', 0.5),
     stash.cache_incr('shortn', 1, 0.5), stash.cache_set('tagged', '1', 0.5, '{t}');

@@ -52,6 +52,7 @@ SELECT ok(stash.cache_exists('null'), 'that is stored');
 
 -- Errors, each of which gives the lease back: the next call computes at once
 SET stash.fetch_timeout = '1h';
+SET statement_timeout = '1min';
 SELECT raises($$SELECT stash.cache_fetch('x', 'SELECT ''1''::jsonb FROM items')$$, '21000', '%jsonb_agg%', 'two rows');
 SELECT raises($$SELECT stash.cache_fetch('x', 'SELECT 1')$$, '42804', '%to_jsonb%', 'not jsonb');
 SELECT raises($$SELECT stash.cache_fetch('x', 'SELECT ''1''::jsonb, 2')$$, '42804', '%to_jsonb%', 'two columns');

@@ -1,6 +1,7 @@
 -- cache_fetch under row-level security: kept per role, or not at all.
 SELECT plan(27);
 SET stash.fetch_timeout = '1h';
+SET statement_timeout = '1min';
 SET stash.blind_fill_guard = 0;
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS stash_alice, stash_bob;

@@ -1,6 +1,6 @@
 -- cache_get_lease: miss, wait, stale, hit.
 SELECT plan(28);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 CREATE TABLE notes (id int);
 SELECT lease AS one, state AS state FROM stash.cache_get_lease('k') \gset

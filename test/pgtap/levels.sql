@@ -1,6 +1,6 @@
 -- Isolation levels and READ ONLY: who may hit, who may fill.
 SELECT plan(24);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 SELECT stash.cache_set('old', '1', fresh => true);
 

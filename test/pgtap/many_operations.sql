@@ -1,6 +1,6 @@
 -- More than 16 operations in a transaction, more than 1000, and more than stash.max_pending.
 SELECT plan(24);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 CREATE TABLE notes (id int);
 CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS $$

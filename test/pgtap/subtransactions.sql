@@ -1,6 +1,6 @@
 -- Savepoints, nested, and the sub-transactions of plpgsql's EXCEPTION.
 SELECT plan(20);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 CREATE FUNCTION shown(VARIADIC keys text[]) RETURNS text LANGUAGE sql AS
     $$SELECT string_agg(coalesce(value #>> '{}', '-'), ' ' ORDER BY nr)

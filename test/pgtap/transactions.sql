@@ -1,6 +1,6 @@
 -- Cache writes take effect at commit and roll back with the transaction and its sub-transactions.
 SELECT plan(40);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 CREATE FUNCTION fill(VARIADIC keys text[]) RETURNS void LANGUAGE sql AS
     $$SELECT stash.cache_set_many(keys, array_agg(to_jsonb('old'::text)), tags => '{all}', fresh => true) FROM unnest(keys)$$;

@@ -1,6 +1,6 @@
 -- Versions: if_version and cache_add.
 SELECT plan(19);
--- pgTAP writes to tables of its own; whether a set is blind is the business of blind.sql.
+-- pgTAP writes data of its own; which sets are blind is the business of blind.sql.
 SET stash.blind_fill_guard = 0;
 SELECT stash.cache_set('k', '1') AS v1 \gset
 SELECT stash.cache_set('k', '2') AS v2 \gset

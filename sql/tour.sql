@@ -1,0 +1,26 @@
+-- The cache as a user meets it: results as psql shows them.
+SET stash.blind_fill_guard = 0;
+SELECT stash.cache_set('user:7', '{"name": "Ada"}', ttl => 60, tags => '{users}') IS NOT NULL AS stored;
+SELECT stash.cache_get('user:7');
+SELECT stash.cache_get('user:8');
+SELECT kind, value, tags, ttl_left BETWEEN 0 AND 60 AS ttl, hits > 0 AS hit FROM stash.cache_get_entry('user:7');
+SELECT stash.cache_set_entries('{"a": 1, "b": [2], "c": null}', tags => '{letters}');
+SELECT stash.cache_get_many('{c,missing,a,b}');
+SELECT * FROM stash.cache_get_by_tags('{letters}') ORDER BY key;
+SELECT stash.cache_set_bytes('raw', '\x00ff') IS NOT NULL AS stored;
+SELECT stash.cache_get_bytes('raw');
+SELECT stash.cache_incr('visits'), stash.cache_incr('visits', 9);
+SELECT stash.cache_get('visits');
+SELECT stash.cache_touch('a', 1000), stash.cache_touch('missing', 1000);
+SELECT stash.cache_delete('a'), stash.cache_delete('missing');
+SELECT stash.cache_add('b', '3') IS NULL AS exists_already;
+SELECT value, state, lease IS NOT NULL AS lease, version IS NOT NULL AS version FROM stash.cache_get_lease('b');
+SELECT value, state, lease IS NOT NULL AS lease, version IS NOT NULL AS version FROM stash.cache_get_lease('new');
+SELECT value, state, lease IS NOT NULL AS lease, version IS NOT NULL AS version FROM stash.cache_get_lease('new');
+SELECT key FROM stash.cache_keys('?') ORDER BY key;
+SELECT stash.cache_invalidate_tags('{letters}');
+SELECT stash.cache_delete_prefix('user:');
+SELECT stash.cache_fetch('answer', 'SELECT to_jsonb($1::int * $2)', '{6,7}');
+SELECT stash.cache_fetch('answer', 'not even a query');
+SELECT stash.cache_clear() > 0 AS cleared;
+SELECT * FROM stash.cache_keys();
