@@ -183,21 +183,23 @@ namespace {
 // blind sets are refused: unless the extension came to the database only later.
 void begin_meaning(const store& owner, space& slot, std::uint32_t database, bool created_now) {
   bool known = false;
-  bool former = false;
+  timestamp dropped_at = 0;
   bool new_extension = created_now;
   const std::uint32_t used = owner.header().spaces_used.load();
   for (std::uint32_t i = 0; i < used; i++) {
     const space& other = owner.space_at(static_cast<space_index>(i));
     if (&other == &slot || other.database != database) continue;
     known = true;
-    former = former || (other.freed_at != 0 && std::strcmp(other.name, slot.name) == 0);
+    if (std::strcmp(other.name, slot.name) == 0) dropped_at = Max(dropped_at, other.freed_at);
     new_extension = new_extension || other.extension_is_new != 0;
   }
   slot.extension_is_new = new_extension ? 1 : 0;
   if (!new_extension) slot.all.changed(owner.header().boot, true);
-  // A new meaning of a used slot: whatever was on its way into the old one comes too late. So does
-  // what was read under a namespace of this name before it was dropped: its stamps stay behind.
-  if (slot.freed_at != 0 || former || (known && created_now)) {
+  // A new meaning of a used slot: whatever was on its way into the old one comes too late.
+  if (slot.freed_at != 0) slot.all.changed(slot.freed_at, false);
+  // A namespace of this name that was dropped has left its stamps behind.
+  if (dropped_at != 0) slot.all.changed(dropped_at, true);
+  if (known && created_now) {
     const clocks both = read_clocks();
     slot.all.changed(owner.header().clock.next_stamp(both.wall, both.monotonic), false);
   }
