@@ -21,6 +21,22 @@ TEST_F(read_test, a_new_value_replaces_the_old_one) {
   EXPECT_EQ(cache_.space_at(0).entries.load(), 1);
 }
 
+TEST_F(read_test, a_value_of_as_many_blocks_is_written_in_place) {
+  const std::string key(100, 'k');
+  for (const std::size_t size : {16, 0, 15, 200, 240, 201, 300, 290, 1000, 990}) {
+    std::string value(size, '\0');
+    for (std::size_t i = 0; i < size; i++) value[i] = static_cast<char>(i * 7 + size);
+    ASSERT_EQ(put(cache_, key, value), refusal::none);
+    ASSERT_EQ(value_of(cache_, key), value) << size;
+    ASSERT_TRUE(is_whole(cache_));
+  }
+  // Tags make it another entry.
+  ASSERT_EQ(put(cache_, key, std::string(980, 't'), {"t"}), refusal::none);
+  ASSERT_EQ(put(cache_, key, std::string(990, 'u')), refusal::none);
+  EXPECT_EQ(store_checker::count(cache_).records, 0U);
+  EXPECT_EQ(value_of(cache_, key), std::string(990, 'u'));
+}
+
 TEST_F(read_test, every_kind_of_size_survives) {
   for (const std::size_t key_size : {1, 15, 43, 44, 45, 159, 160, 161, 500, 1023, 1024})
     for (const std::size_t value_size : {0, 1, 26, 100, 116, 117, 250, 5000}) {
