@@ -1,6 +1,6 @@
 -- Templates: what a row's tags are, and which are refused.
 \ir lib/raises.sql
-SELECT plan(46);
+SELECT plan(50);
 \ir lib/watch.sql
 CREATE TYPE color AS ENUM ('red', 'green');
 CREATE TABLE t (id int PRIMARY KEY, "Odd Name" text, city text, n numeric(6, 2), c color, d date, a int[], "quo""ted" int);
@@ -124,6 +124,14 @@ CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 CREATE FOREIGN TABLE f (id int) SERVER files OPTIONS (filename '/dev/null');
 SELECT raises(format('SELECT stash.cache_invalidate_on(%L, %L)', r, 'a'), '42809', '%tie the tables%', 'not a table: ' || r)
 FROM unnest(ARRAY['v', 'm', 's', 'f', 't_pkey']) AS r;
+CREATE TABLE parent (id int);
+CREATE TABLE child () INHERITS (parent);
+SELECT raises($$SELECT stash.cache_invalidate_on('parent', 'a')$$, '42809', '%each table%', 'a table with inheritance children');
+SELECT stash.cache_invalidate_on('child', 'a');
+SELECT raises($$CREATE TABLE grandchild () INHERITS (child)$$, '0A000', '%cache_invalidate_off%', 'a tied table gets no children');
+CREATE TABLE stranger (id int);
+SELECT raises($$ALTER TABLE stranger INHERIT child$$, '0A000', '%cache_invalidate_off%', 'not by ALTER TABLE either');
+SELECT lives_ok($$ALTER TABLE stranger INHERIT parent$$, 'a table without ties does');
 SELECT raises($$SELECT stash.cache_invalidate_on('pg_class', 'a')$$, '42809', '%', 'a system catalog');
 
 SELECT * FROM finish();

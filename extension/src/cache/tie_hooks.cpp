@@ -46,6 +46,23 @@ Oid oid_of(const RangeVar* name) {
   return name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 }
 
+// Ties are not inherited by children that are no partitions: a change of theirs, through the parent
+// too, would go unseen. cache_invalidate_on refuses tables that have such children already.
+void refuse_child_of_tied(const RangeVar* parent) {
+  const Oid relation = oid_of(parent);
+  if (!OidIsValid(relation) || !is_table(relation)) return;
+  bool tied = false;
+  Relation open = relation_open(relation, NoLock);
+  each_tie(open, [&](const tie&) { tied = true; });
+  relation_close(open, NoLock);
+  if (tied)
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("\"%s\" has cache ties, so it cannot have inheritance children",
+                           get_rel_name(relation)),
+                    errhint("End them with stash.cache_invalidate_off, then tie each child by "
+                            "itself, or use partitions.")));
+}
+
 void after_alter_table(const AlterTableStmt* statement) {
   const Oid relation = oid_of(statement->relation);
   if (!OidIsValid(relation)) return;
@@ -53,7 +70,9 @@ void after_alter_table(const AlterTableStmt* statement) {
   ListCell* cell = nullptr;
   foreach (cell, statement->cmds) {
     const auto* command = lfirst_node(AlterTableCmd, cell);
-    if (command->subtype == AT_AttachPartition) {
+    if (command->subtype == AT_AddInherit) {
+      refuse_child_of_tied(castNode(RangeVar, command->def));
+    } else if (command->subtype == AT_AttachPartition) {
       tie_partitions(relation);
     } else if (command->subtype == AT_EnableTrig || command->subtype == AT_EnableTrigAll ||
                command->subtype == AT_EnableTrigUser || command->subtype == AT_EnableReplicaTrig) {
@@ -67,7 +86,11 @@ void after_alter_table(const AlterTableStmt* statement) {
 
 void after_create_table(const CreateStmt* statement) {
   // A new partition of a tied table has its row trigger already; TRUNCATE triggers are not cloned.
-  if (statement->partbound == nullptr) return;
+  if (statement->partbound == nullptr) {
+    ListCell* cell = nullptr;
+    foreach (cell, statement->inhRelations) refuse_child_of_tied(lfirst_node(RangeVar, cell));
+    return;
+  }
   const Oid relation = oid_of(statement->relation);
   if (OidIsValid(relation) && is_table(relation)) tie_partitions(relation);
 }
