@@ -49,7 +49,8 @@ class jsonb_array {
     auto* to = reinterpret_cast<char*>(data_) + used_;
     std::memcpy(to, value, size);
     std::memset(to + size, 0, padded - size);
-    ARR_NULLBITMAP(data_)[index / 8] |= static_cast<bits8>(1 << (index % 8));
+    auto* present = reinterpret_cast<bits8*>(ARR_LBOUND(data_) + ARR_NDIM(data_));
+    present[index / 8] |= static_cast<bits8>(1 << (index % 8));
     used_ += padded;
   }
 

@@ -22,7 +22,7 @@ struct configuration {
   double default_ttl = 0;
   bool strict = false;
   int role_count = 0;
-  Oid roles[max_space_roles];
+  Oid roles[max_space_roles] = {};
 };
 
 LWLock* control() { return static_cast<LWLock*>(lock_at(lock_tranche::control, 2)); }
@@ -144,7 +144,7 @@ int load_slot(store& owner, std::string_view name, bool* allowed) {
     slot.config_valid.store(serial, std::memory_order_release);
   }
   LWLockRelease(control());
-  std::uint32_t roles[max_space_roles];
+  std::uint32_t roles[max_space_roles] = {};
   for (int i = 0; i < config.role_count; i++) roles[i] = config.roles[i];
   *allowed = roles_allow(roles, static_cast<std::uint32_t>(config.role_count));
   return index;
@@ -303,7 +303,7 @@ timestamp namespace_expiry(space_index space, timestamp now) {
 
 bool namespace_allowed(space_index index) {
   const space& slot = shared_store().space_at(index);
-  std::uint32_t roles[max_space_roles];
+  std::uint32_t roles[max_space_roles] = {};
   const std::uint32_t count = slot.role_count.load();
   for (std::uint32_t i = 0; i < count; i++) roles[i] = slot.roles[i].load();
   return roles_allow(roles, count);

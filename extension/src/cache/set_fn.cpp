@@ -128,9 +128,9 @@ STASH_FUNCTION(cache_set_entries) {
   const tag_set& tags = tags_argument(fcinfo, 2, space);
   JsonbIterator* iterator = JsonbIteratorInit(&entries->root);
   JsonbValue item;
-  JsonbIteratorToken token = JsonbIteratorNext(&iterator, &item, true);
+  (void)JsonbIteratorNext(&iterator, &item, true);
   std::int32_t stored = 0;
-  while ((token = JsonbIteratorNext(&iterator, &item, true)) == WJB_KEY) {
+  while (JsonbIteratorNext(&iterator, &item, true) == WJB_KEY) {
     CHECK_FOR_INTERRUPTS();
     set_request request;
     request.key =

@@ -34,12 +34,14 @@ void acquire(void* lock, lock_mode mode) {
 void release(void* lock) { LWLockRelease(static_cast<LWLock*>(lock)); }
 
 store* open_store(void* memory) {
-  std::vector<void*> partitions;
-  std::vector<void*> tags;
-  for (int i = 0; i < lock_count(lock_tranche::partition); i++)
-    partitions.push_back(lock_at(lock_tranche::partition, i));
-  for (int i = 0; i < lock_count(lock_tranche::tag); i++)
-    tags.push_back(lock_at(lock_tranche::tag, i));
+  const auto locks_of = [](lock_tranche tranche) {
+    std::vector<void*> locks(static_cast<std::size_t>(lock_count(tranche)));
+    for (int i = 0; i < lock_count(tranche); i++)
+      locks[static_cast<std::size_t>(i)] = lock_at(tranche, i);
+    return locks;
+  };
+  const std::vector<void*> partitions = locks_of(lock_tranche::partition);
+  const std::vector<void*> tags = locks_of(lock_tranche::tag);
   return new store(memory, shape(), {acquire, release}, partitions, tags);
 }
 

@@ -109,10 +109,9 @@ void at_abort() {
 void before_prepare() {
   // Nobody would be told when it ends and the new configuration holds.
   if (state.configuration_changes)
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-             errmsg("cannot PREPARE a transaction that has changed cache namespaces"),
-             errhint("Change namespaces in a transaction that ends with COMMIT.")));
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot PREPARE a transaction that has changed cache namespaces"),
+                    errhint("Change namespaces in a transaction that ends with COMMIT.")));
   if (!log_in_use()) return;
   reserve_prepared_record(GetTopTransactionId());
   run_guarded([&] {
