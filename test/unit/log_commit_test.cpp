@@ -180,6 +180,7 @@ TEST_F(log_commit_test, a_prepared_transaction_keeps_its_slots_in_flux) {
     slot->changed(++clock_, true);
     slot->end_flux();
   }
+  for (const char* key : {"removed", "set", "tagged"}) EXPECT_EQ(read(key), std::nullopt) << key;
   EXPECT_EQ(put(cache_, "removed", "fill", {}, while_prepared), refusal::changed);
   EXPECT_EQ(put(cache_, "tagged", "fill", {"t"}, while_prepared), refusal::changed);
   EXPECT_EQ(put(cache_, "tagged", "fill", {"t"}, ++clock_), refusal::none);

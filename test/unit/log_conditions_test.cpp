@@ -86,6 +86,19 @@ TEST_P(log_conditions_test, an_entry_hidden_by_the_flux_of_a_tag_may_come_back) 
   EXPECT_EQ(read("k"), "held");
 }
 
+TEST_P(log_conditions_test, an_entry_hidden_by_the_flux_of_a_tag_may_go) {
+  given("k", "held", {"t"});
+  auto other = begin(2);
+  other.invalidate("t");
+  const std::int64_t expected = version("k");
+  ASSERT_TRUE(other.prepare(true));
+  auto t = begin(1);
+  t.set("k", "replaced", {}, expected);
+  EXPECT_FALSE(t.commit(writer()));
+  other.finish();
+  EXPECT_EQ(read("k"), std::nullopt);
+}
+
 TEST_P(log_conditions_test, a_condition_outlives_the_set_that_replaces_it) {
   auto t = begin(1);
   auto u = begin(2);

@@ -1,7 +1,6 @@
 // What others do between two steps of a commit or a fill: whenever a transaction is about to take a
 // lock of the store, somebody else comes first.
-#include <functional>
-
+#include "interruption.hpp"
 #include "log_fixture.hpp"
 
 namespace {
@@ -10,25 +9,9 @@ using namespace stash_test;
 
 class log_window_test : public log_fixture {
  protected:
-  // Runs `body`, and `meanwhile` before each lock that it takes: with the number of the lock. The
-  // lock of a tag may be taken inside that of a partition, which `meanwhile` must not want then.
   static int interrupt(const std::function<void()>& body, std::function<void(int)> meanwhile) {
-    count_ = 0;
-    meanwhile_ = &meanwhile;
-    test_lock::pause = interruption;
-    body();
-    test_lock::pause = nullptr;
-    return count_;
+    return interruption::run(body, std::move(meanwhile));
   }
-
- private:
-  static void interruption() {
-    test_lock::pause = nullptr;
-    (*meanwhile_)(count_++);
-    test_lock::pause = interruption;
-  }
-  static inline int count_ = 0;
-  static inline std::function<void(int)>* meanwhile_ = nullptr;
 };
 
 TEST_F(log_window_test, a_writer_comes_between_the_looks_of_a_fill) {
@@ -75,8 +58,7 @@ TEST_F(log_window_test, a_writer_stays_in_flux_at_every_step_of_its_commit) {
                               [&](int lock) {
                                 for (const char* key : {"a", "b"}) {
                                   EXPECT_EQ(read(key), std::nullopt) << "before lock " << lock;
-                                  EXPECT_EQ(put(cache_, key, "fill", {}, clock_),
-                                            refusal::in_flux);
+                                  EXPECT_EQ(put(cache_, key, "fill", {}, clock_), refusal::in_flux);
                                 }
                               });
   EXPECT_GT(locks, 1);
@@ -88,12 +70,12 @@ TEST_F(log_window_test, a_writer_of_a_tag_stays_in_flux_at_every_step_of_its_com
   auto writer = begin(1);
   writer.invalidate("user:1");
   ASSERT_TRUE(writer.prepare(true));
-  const int locks = interrupt([&] { writer.finish(); },
-                              [&](int lock) {
-                                EXPECT_EQ(read("tagged"), std::nullopt) << "before lock " << lock;
-                                EXPECT_NE(put(cache_, "new", "fill", {"user:1"}, writer.began()),
-                                          refusal::none);
-                              });
+  const int locks =
+      interrupt([&] { writer.finish(); },
+                [&](int lock) {
+                  EXPECT_EQ(read("tagged"), std::nullopt) << "before lock " << lock;
+                  EXPECT_NE(put(cache_, "new", "fill", {"user:1"}, writer.began()), refusal::none);
+                });
   EXPECT_GT(locks, 0);
   EXPECT_EQ(read("tagged"), std::nullopt);
 }
