@@ -15,6 +15,7 @@
 
 extern "C" {
 #include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 }
 
 namespace stash {
@@ -63,6 +64,23 @@ void refuse_child_of_tied(const RangeVar* parent) {
                             "itself, or use partitions.")));
 }
 
+// DETACH … CONCURRENTLY commits in its middle: from then on others do not see the rows any more.
+void before_alter_table(const AlterTableStmt* statement) {
+  bool concurrent = false;
+  ListCell* cell = nullptr;
+  foreach (cell, statement->cmds) {
+    const auto* command = lfirst_node(AlterTableCmd, cell);
+    concurrent = concurrent || (command->subtype == AT_DetachPartition &&
+                                castNode(PartitionCmd, command->def)->concurrent);
+  }
+  const Oid relation = concurrent ? oid_of(statement->relation) : InvalidOid;
+  if (!OidIsValid(relation) || !is_table(relation) ||
+      !compat::is_table_owner(relation, GetUserId()))
+    return;
+  LockRelationOid(relation, AccessShareLock);
+  invalidate_ties_of(relation);
+}
+
 void after_alter_table(const AlterTableStmt* statement) {
   const Oid relation = oid_of(statement->relation);
   if (!OidIsValid(relation)) return;
@@ -109,6 +127,12 @@ void invalidate_database() {
 void new_extension() {
   invalidate_database();
   note_new_extension();
+}
+
+void before_statement(Node* statement) {
+  if (!store_attached() || !IsTransactionState() || !OidIsValid(MyDatabaseId)) return;
+  if (IsA(statement, AlterTableStmt) && OidIsValid(row_trigger_function()))
+    before_alter_table(castNode(AlterTableStmt, statement));
 }
 
 void after_statement(Node* statement) {
@@ -181,7 +205,7 @@ void on_access(ObjectAccessType access, Oid kind, Oid object, int part, void* ar
 }  // namespace
 
 void install_tie_hooks() {
-  register_utility_observer({nullptr, after_statement, nullptr});
+  register_utility_observer({before_statement, after_statement, nullptr});
   previous_access_hook = object_access_hook;
   object_access_hook = on_access;
 }
