@@ -28,11 +28,14 @@ GucContext fixed_at_start() {
   return process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
 }
 
+// Links name blocks by 29 bits.
+constexpr int largest_memory_mb = 60 * 1024;
+
 void define_store() {
   DefineCustomIntVariable("stash.memory", "Size of the shared-memory store.",
                           "A hard cap: a full store evicts, it never grows and never fails.",
-                          &memory_mb, 64, 8, 1024 * 1024, fixed_at_start(), GUC_UNIT_MB, nullptr,
-                          nullptr, nullptr);
+                          &memory_mb, 64, 8, largest_memory_mb, fixed_at_start(), GUC_UNIT_MB,
+                          nullptr, nullptr, nullptr);
   DefineCustomIntVariable("stash.max_value_size", "Largest value that the cache accepts.", nullptr,
                           &max_value_kb, 1024, 1, 1024 * 1024, fixed_at_start(), GUC_UNIT_KB,
                           nullptr, nullptr, nullptr);

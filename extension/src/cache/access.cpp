@@ -206,9 +206,9 @@ refusal judge(fill& what, const set_request& request) {
   return why;
 }
 
-// Whether a conditional set finds what it expects; `expected` becomes what commit has to find.
-bool condition_holds(const set_request& request, std::int64_t* expected) {
-  *expected = request.expected;
+// Whether a conditional set finds what it expects now. Whether it will at commit is for the log to
+// check, which knows what of it is about the transaction's own changes.
+bool condition_holds(const set_request& request) {
   if (request.expected == any_version) return true;
   const pending* own = nullptr;
   const auto sight =
@@ -217,10 +217,8 @@ bool condition_holds(const set_request& request, std::int64_t* expected) {
   if (sight == transaction_log::sight::store) {
     const read_result found = shared_store().peek(request.key, latest_reader());
     if (found.state == read_state::hit) current = found.info.version;
-  } else {
-    // The condition is about this transaction's own change; what others do is checked for that one.
-    if (sight == transaction_log::sight::own) current = own->version;
-    *expected = own != nullptr ? own->expected : any_version;
+  } else if (sight == transaction_log::sight::own) {
+    current = own->version;
   }
   return current == request.expected;
 }
@@ -246,8 +244,7 @@ std::int64_t set_cached(const set_request& request) {
   store& owner = shared_store();
   transaction_log& log = current_log();
   fill what = fill_for(request);
-  std::int64_t expected = any_version;
-  if (!condition_holds(request, &expected)) {
+  if (!condition_holds(request)) {
     owner.count(what.key.space, refusal::condition);
     return 0;
   }
@@ -268,7 +265,7 @@ std::int64_t set_cached(const set_request& request) {
   // Commit will look for what stands there now.
   owner.prefetch_entry(request.key);
   what.version = owner.next_version();
-  log.add_set(what, current_subtransaction(), expected);
+  log.add_set(what, current_subtransaction(), request.expected);
   return what.version;
 }
 

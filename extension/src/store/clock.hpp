@@ -31,7 +31,9 @@ struct shared_clock {
     timestamp last = last_stamp.load();
     timestamp next = 0;
     do {
-      next = std::max({wall, last + 1, behind_until.load()});
+      // Not earlier than what the wall clock could have shown already: a step back that is too
+      // small to be noticed must not let a stamp be earlier than a moment taken before.
+      next = std::max({wall, monotonic + largest_offset.load(), last + 1, behind_until.load()});
     } while (!last_stamp.compare_exchange_weak(last, next));
     return next;
   }

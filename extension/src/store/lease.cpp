@@ -44,7 +44,10 @@ lease_result store::take_lease(const key_ref& key, const reader& who, const leas
     lease_slot* running = find_lease(p, key);
     const bool taken = running != nullptr && running->until > who.now;
     bool stale = false;
-    if (at != none && !hit && taken && entry_at(at).kind != value_kind::role_marker) {
+    const bool of_recovery =
+        at != none && (entry_at(at).flags & stored_in_recovery) != 0 && !who.in_recovery;
+    if (at != none && !hit && taken && !of_recovery &&
+        entry_at(at).kind != value_kind::role_marker) {
       const death state = state_of(entry_at(at), who.now);
       stale = state.dead && (terms.stale_invalidated || !state.invalidated) &&
               state.since + terms.stale_for > who.now;
