@@ -9,7 +9,8 @@ use StashCache;
 use StashNode;
 use Test::More;
 
-my $node = stash_node('main', 'stash.memory = 8MB', 'stash.max_value_size = 512kB');
+# Files of a server with group access are open to the group; the saved cache is not.
+my $node = stash_node('main', { extra => ['-g'] }, 'stash.memory = 8MB', 'stash.max_value_size = 512kB');
 
 sub sql
 {
@@ -53,14 +54,12 @@ like($before, qr/^"user1"\|jsonb\|1\|\d+\|\{user:1,team\}\|/m, 'the cache is ful
 my $largest = sql('SELECT max(e.version) FROM stash.cache_keys() AS k, stash.cache_get_entry(k.key) AS e');
 
 my $offset = -s $node->logfile;
-umask 0;    # the mode of the file must not come from here
 $node->stop;
 my $image = image_of($node);
 ok(-s $image, 'a clean shutdown writes a file');
 is(sprintf('%04o', (stat $image)[2] & 07777), '0600', '... that only the server may read');
 is_deeply([ sort grep { /stash/ } slurp_dir($node->data_dir . '/pg_stat_tmp') ],
     ['pg_stash.cache'], '... under its own name in pg_stat_tmp, where base backups do not look');
-umask 0077;
 
 sleep 2;
 $node->start;
