@@ -39,6 +39,7 @@ attempt try_lease(const key_ref& key) {
   terms.until = GetCurrentTimestamp() + Max(settings::fetch_timeout_ms, shortest_lease_ms) * 1000L;
   terms.stale_for = settings::fetch_stale_ms * 1000L;
   terms.stale_invalidated = false;
+  terms.count_miss = false;
   attempt result;
   for (std::size_t capacity = 1024;; capacity = result.lease.info.value_size) {
     auto* value = static_cast<varlena*>(palloc(VARHDRSZ + capacity));

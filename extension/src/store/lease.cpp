@@ -78,7 +78,10 @@ lease_result store::take_lease(const key_ref& key, const reader& who, const leas
       result.state = lease_state::taken;
     }
   }
-  count(key.space, result.state == lease_state::hit ? event::hit : event::miss);
+  if (result.state == lease_state::hit)
+    count(key.space, event::hit);
+  else if (terms.count_miss)
+    count(key.space, event::miss);
   return result;
 }
 

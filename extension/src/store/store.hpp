@@ -167,6 +167,7 @@ class store {
     timestamp until = 0;
     timestamp stale_for = 0;
     bool stale_invalidated = true;  // or only what merely expired
+    bool count_miss = true;         // or the caller has counted it already
   };
   lease_result take_lease(const key_ref& key, const reader& who, const lease_terms& terms,
                           void* buffer, std::size_t capacity);
