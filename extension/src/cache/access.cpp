@@ -23,8 +23,6 @@ namespace {
 std::size_t size_guess = 512;
 constexpr std::size_t largest_guess = 8192;
 
-timestamp blind_guard() { return static_cast<timestamp>(settings::blind_fill_guard_ms) * 1000; }
-
 std::uint32_t snapshot_command() {
   return ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : GetCurrentCommandId(false);
 }

@@ -57,6 +57,16 @@ Datum set_one(FunctionCallInfo fcinfo, value_kind kind) {
   return version_or_null(fcinfo, set_cached(request));
 }
 
+// What all sets of one call share; key and value are filled in for each.
+set_request request_for_many(const tag_set& tags, timestamp expires_at, bool fresh) {
+  set_request request;
+  request.tags = tags.encoded;
+  request.tag_ids = tags.ids;
+  request.expires_at = expires_at;
+  request.fresh = fresh;
+  return request;
+}
+
 }  // namespace
 
 STASH_FUNCTION(cache_set) { return set_one(fcinfo, value_kind::jsonb); }
@@ -99,17 +109,13 @@ STASH_FUNCTION(cache_set_many) {
     refs[i] = checked_key(keys.items[i], space);
     if (nulls[i]) report_null_value();
   }
+  set_request request = request_for_many(tags, expires_at, !PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
   std::int32_t stored = 0;
   for (int i = 0; i < count; i++) {
     if (i % 1024 == 0) CHECK_FOR_INTERRUPTS();
     prefetch_ahead(refs, i, count);
-    set_request request;
     request.key = refs[i];
     request.value = payload(PG_DETOAST_DATUM(items[i]));
-    request.tags = tags.encoded;
-    request.tag_ids = tags.ids;
-    request.expires_at = expires_at;
-    request.fresh = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
     if (set_cached(request) != 0) stored++;
   }
   PG_RETURN_INT32(stored);
@@ -129,18 +135,14 @@ STASH_FUNCTION(cache_set_entries) {
   JsonbIterator* iterator = JsonbIteratorInit(&entries->root);
   JsonbValue item;
   (void)JsonbIteratorNext(&iterator, &item, true);
+  set_request request = request_for_many(tags, expires_at, !PG_ARGISNULL(3) && PG_GETARG_BOOL(3));
   std::int32_t stored = 0;
   while (JsonbIteratorNext(&iterator, &item, true) == WJB_KEY) {
     CHECK_FOR_INTERRUPTS();
-    set_request request;
     request.key =
         checked_key({item.val.string.val, static_cast<std::size_t>(item.val.string.len)}, space);
     (void)JsonbIteratorNext(&iterator, &item, true);
     request.value = payload(reinterpret_cast<varlena*>(JsonbValueToJsonb(&item)));
-    request.tags = tags.encoded;
-    request.tag_ids = tags.ids;
-    request.expires_at = expires_at;
-    request.fresh = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
     if (set_cached(request) != 0) stored++;
   }
   PG_RETURN_INT32(stored);

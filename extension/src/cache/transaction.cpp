@@ -44,8 +44,6 @@ struct transaction_state {
 transaction_state state;
 transaction_log* log_instance = nullptr;
 
-timestamp blind_guard() { return static_cast<timestamp>(settings::blind_fill_guard_ms) * 1000; }
-
 void forget_transaction() {
   state.epoch++;
   state.imported_snapshot = false;
@@ -173,6 +171,8 @@ transaction_log& current_log() {
 }
 
 std::uint32_t current_subtransaction() { return GetCurrentSubTransactionId(); }
+
+timestamp blind_guard() { return static_cast<timestamp>(settings::blind_fill_guard_ms) * 1000; }
 
 timestamp read_moment() {
   // After COMMIT in a procedure a new transaction begins, but the statement and what it read live

@@ -14,6 +14,8 @@ std::uint32_t current_subtransaction();
 
 // t: the earliest moment at which data that this transaction shows may have been read.
 timestamp read_moment();
+// The setting stash.blind_fill_guard in microseconds.
+timestamp blind_guard();
 // What the present transaction's isolation level lets it see of the store.
 reader current_reader();
 // READ COMMITTED whatever the isolation level: for conditions, not for values.
