@@ -24,6 +24,10 @@ BEGIN
     IF octet_length(name) NOT BETWEEN 1 AND 63 THEN
         RAISE EXCEPTION 'a namespace''s name must have 1 to 63 bytes' USING ERRCODE = '22023';
     END IF;
+    IF name LIKE '(%' THEN
+        RAISE EXCEPTION 'a namespace''s name must not begin with a parenthesis'
+            USING ERRCODE = '22023', HINT = 'Such names are pg_stash''s own.';
+    END IF;
     IF max_bytes < 1024 THEN
         RAISE EXCEPTION 'max_bytes must be at least 1024' USING ERRCODE = '22023',
             HINT = 'NULL stands for no budget of its own.';

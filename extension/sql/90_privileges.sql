@@ -6,10 +6,10 @@ DECLARE
     unknown text;
 BEGIN
     SELECT m INTO unknown FROM unnest(modules) AS m
-        WHERE m IS NULL OR m <> ALL (ARRAY['cache', 'monitor', 'admin']) LIMIT 1;
+        WHERE m IS NULL OR m <> ALL (ARRAY['cache', 'session', 'monitor', 'admin']) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'unknown module "%"', coalesce(unknown, 'NULL') USING ERRCODE = '22023',
-            HINT = 'Modules are cache, monitor and admin.';
+            HINT = 'Modules are cache, session, monitor and admin.';
     END IF;
     RETURN QUERY
         SELECT p.oid::regprocedure FROM pg_proc AS p
@@ -20,7 +20,13 @@ BEGIN
                                'cache_info', 'cache_statistics', 'cache_usage',
                                'cache_namespace_list', 'namespace_known') THEN 'monitor'
             WHEN p.proname LIKE 'cache\_%' THEN 'cache'
+            -- Triggers and what is for the functions themselves are nobody's to call.
+            WHEN p.proname IN ('session_freshest', 'session_lives')
+                OR p.prorettype = 'trigger'::regtype AND p.proname LIKE 'session\_%' THEN NULL
+            WHEN p.proname LIKE 'session\_%' THEN 'session'
             END = ANY (modules)
+        OR p.pronamespace = 'stash'::regnamespace AND 'session' = ANY (modules)
+            AND p.proname IN ('version', 'preloaded')
         OR p.pronamespace = 'stash'::regnamespace AND 'cache' = ANY (modules)
             AND p.proname IN ('version', 'preloaded', 'cache_info', 'cache_statistics',
                               'cache_usage', 'cache_namespace_list', 'namespace_known');
@@ -45,9 +51,9 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION stash.grant_usage(regrole, text[]) IS
-'Lets a role use modules: cache (all an application needs), monitor (figures and health), admin (namespaces, stat_reset). Error 22023 for an unknown module.';
+'Lets a role use modules: cache, session (all that an application needs of each), monitor (figures and health), admin (namespaces, stat_reset). Error 22023 for an unknown module.';
 
-CREATE FUNCTION stash.revoke_usage(role regrole, modules text[] DEFAULT ARRAY['cache', 'monitor', 'admin'])
+CREATE FUNCTION stash.revoke_usage(role regrole, modules text[] DEFAULT ARRAY['cache', 'session', 'monitor', 'admin'])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     each regprocedure;
@@ -61,7 +67,7 @@ BEGIN
     IF modules && ARRAY['cache', 'monitor'] THEN
         EXECUTE format('REVOKE SELECT ON stash.stat_cache FROM %s', role);
     END IF;
-    IF modules @> ARRAY['cache', 'monitor', 'admin'] THEN
+    IF modules @> ARRAY['cache', 'session', 'monitor', 'admin'] THEN
         EXECUTE format('REVOKE USAGE ON SCHEMA stash FROM %s', role);
     END IF;
 END $$;

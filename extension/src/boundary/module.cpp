@@ -9,6 +9,8 @@
 #include "cache/shared_store.hpp"
 #include "cache/tie.hpp"
 #include "cache/transaction.hpp"
+#include "session/live_touch.hpp"
+#include "session/upkeep.hpp"
 #include "worker/worker.hpp"
 
 #include "boundary/postgres.hpp"
@@ -28,7 +30,9 @@ void _PG_init(void) {
   stash::register_shared_store();
   stash::register_prepared_part();
   stash::register_image();
+  stash::register_touch_array();
   stash::register_cache_tasks();
+  stash::register_session_tasks();
   stash::worker::install();
   stash::request_shared_memory();
   stash::install_tie_hooks();

@@ -35,6 +35,10 @@ const char* name_of(pause_point point) {
       return "fetch_computing";
     case pause_point::before_resolve:
       return "before_resolve";
+    case pause_point::session_read:
+      return "session_read";
+    case pause_point::touch_flushed:
+      return "touch_flushed";
   }
   return "";
 }

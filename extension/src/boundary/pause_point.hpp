@@ -18,6 +18,8 @@ enum class pause_point {
   prepared = 6,         // PREPARE TRANSACTION has left its slots in flux
   fetch_computing = 7,  // cache_fetch holds the lease and computes
   before_resolve = 8,   // a prepared transaction is over; its slots are not stamped yet
+  session_read = 9,     // a session was read from the table and is not kept in memory yet
+  touch_flushed = 10,   // touches are written down and not settled in memory yet
 };
 
 void pause_slow(pause_point point);

@@ -19,6 +19,14 @@ int max_workers = 3;
 int sweep_interval_ms = 1000;
 bool save_at_shutdown = true;
 char* pause_at = nullptr;
+int session_touch_slots = 65536;
+double session_ttl_s = 86400;
+double session_idle_timeout_s = 0;
+double session_absolute_timeout_s = 30 * 86400.0;
+int session_max_per_user = 0;
+int session_limit_action = static_cast<int>(limit_action::evict);
+int session_flush_interval_ms = 10000;
+double session_history_retention_s = 90 * 86400.0;
 
 namespace {
 
@@ -76,6 +84,48 @@ void define_cache() {
       0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
+const config_enum_entry limit_actions[] = {
+    {"evict", static_cast<int>(limit_action::evict), false},
+    {"refuse", static_cast<int>(limit_action::refuse), false},
+    {nullptr, 0, false}};
+
+void define_sessions() {
+  DefineCustomRealVariable(
+      "stash.session_ttl", "Seconds that a session lives unless it is extended.", nullptr,
+      &session_ttl_s, 86400, 0.001, 1e10, PGC_USERSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
+  DefineCustomRealVariable("stash.session_idle_timeout",
+                           "Seconds without use after which a session ends.", "0 turns it off.",
+                           &session_idle_timeout_s, 0, 0, 1e10, PGC_USERSET, GUC_UNIT_S, nullptr,
+                           nullptr, nullptr);
+  DefineCustomRealVariable("stash.session_absolute_timeout",
+                           "Seconds after which a session ends however often it is extended.",
+                           "0 turns it off.", &session_absolute_timeout_s, 30 * 86400.0, 0, 1e10,
+                           PGC_USERSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("stash.session_max_per_user", "Sessions that one user may have.",
+                          "0 turns the limit off.", &session_max_per_user, 0, 0, 100000,
+                          PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable("stash.session_limit_action",
+                           "What happens when a user would have too many sessions.",
+                           "evict ends the least recently used one, refuse raises an error.",
+                           &session_limit_action, static_cast<int>(limit_action::evict),
+                           limit_actions, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("stash.session_flush_interval",
+                          "Pause between two rounds that write the sessions' touches down.",
+                          "A crash of the server makes sessions look unused for up to this long.",
+                          &session_flush_interval_ms, 10000, 100, 3600 * 1000, PGC_SIGHUP,
+                          GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("stash.session_touch_slots",
+                          "Sessions of all databases whose touches shared memory can hold.",
+                          "Sessions used beyond it have their touches written to the table at "
+                          "once.",
+                          &session_touch_slots, 65536, 64, 16 * 1024 * 1024, fixed_at_start(), 0,
+                          nullptr, nullptr, nullptr);
+  DefineCustomRealVariable("stash.session_history_retention",
+                           "Seconds for which it is known how sessions ended.", nullptr,
+                           &session_history_retention_s, 90 * 86400.0, 60, 1e10, PGC_SIGHUP,
+                           GUC_UNIT_S, nullptr, nullptr, nullptr);
+}
+
 void define_workers() {
   DefineCustomIntVariable("stash.max_workers",
                           "Background workers of pg_stash that run at one time.",
@@ -94,6 +144,7 @@ void define_workers() {
 void define() {
   define_store();
   define_cache();
+  define_sessions();
   define_workers();
   MarkGUCPrefixReserved("stash");
 }

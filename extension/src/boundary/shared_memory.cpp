@@ -10,14 +10,17 @@
 namespace stash {
 namespace {
 
-constexpr int max_parts = 8;
+constexpr int max_parts = 16;
 constexpr int control_locks = 4;
+constexpr int touch_locks = 64;
+constexpr int tranches = 4;
 
 shared_part parts[max_parts];
 int part_count = 0;
 bool attached = false;
-LWLockPadded* locks[3] = {nullptr, nullptr, nullptr};
-const char* const tranche_names[3] = {"StashPartition", "StashTag", "StashControl"};
+LWLockPadded* locks[tranches] = {};
+const char* const tranche_names[tranches] = {"StashPartition", "StashTag", "StashControl",
+                                             "StashTouch"};
 
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
@@ -31,7 +34,8 @@ std::size_t total_size() {
 void on_request() {
   if (previous_request_hook != nullptr) previous_request_hook();
   RequestAddinShmemSpace(total_size() + PG_CACHE_LINE_SIZE);
-  for (auto tranche : {lock_tranche::partition, lock_tranche::tag, lock_tranche::control})
+  for (auto tranche :
+       {lock_tranche::partition, lock_tranche::tag, lock_tranche::control, lock_tranche::touch})
     RequestNamedLWLockTranche(tranche_names[static_cast<int>(tranche)], lock_count(tranche));
 }
 
@@ -42,7 +46,7 @@ void on_startup() {
   auto* base =
       static_cast<char*>(ShmemInitStruct("pg_stash", total_size() + PG_CACHE_LINE_SIZE, &found));
   base = reinterpret_cast<char*>(CACHELINEALIGN(base));
-  for (int i = 0; i < 3; i++) locks[i] = GetNamedLWLockTranche(tranche_names[i]);
+  for (int i = 0; i < tranches; i++) locks[i] = GetNamedLWLockTranche(tranche_names[i]);
   attached = true;
   for (int i = 0; i < part_count; i++) {
     if (!found) parts[i].initialize(base);
@@ -78,6 +82,8 @@ int lock_count(lock_tranche tranche) {
       return tag_lock_count;
     case lock_tranche::control:
       return control_locks;
+    case lock_tranche::touch:
+      return touch_locks;
   }
   return 0;
 }

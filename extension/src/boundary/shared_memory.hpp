@@ -19,7 +19,7 @@ struct shared_part {
   void (*attach)(void* memory);
 };
 
-// Parts register in _PG_init only; at most eight.
+// Parts register in _PG_init only; at most sixteen.
 void register_shared_part(const shared_part& part);
 
 // Asks for the segment and its LWLocks; called once, in _PG_init, while preloading.
@@ -27,8 +27,8 @@ void request_shared_memory();
 
 bool shared_memory_attached();
 
-// LWLocks of the segment, in three named tranches.
-enum class lock_tranche { partition, tag, control };
+// LWLocks of the segment, in named tranches.
+enum class lock_tranche { partition, tag, control, touch };
 int lock_count(lock_tranche tranche);
 void* lock_at(lock_tranche tranche, int index);  // LWLock*, untyped so that core code can hold it
 

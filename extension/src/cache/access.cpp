@@ -82,10 +82,9 @@ read_result read_into(const key_ref& key, const reader& who, bool with_tags, var
 
 std::uint64_t role_values = 0;
 
-cached_value read_store(const key_ref& key, bool want_tags) {
+cached_value read_store(const key_ref& key, const reader& who, bool want_tags) {
   const bool own_invalidations = current_log().any_invalidation();
   const bool with_tags = want_tags || own_invalidations;
-  const reader who = current_reader();
   cached_value result;
   varlena* buffer = nullptr;
   read_result found = read_into(key, who, with_tags, &buffer);
@@ -113,23 +112,33 @@ cached_value read_store(const key_ref& key, bool want_tags) {
 
 }  // namespace
 
-cached_value read_cached(const key_ref& key, bool want_tags) {
+namespace {
+
+cached_value read_as(const key_ref& key, reader (*reader_now)(), bool want_tags) {
   const pending* own = nullptr;
   const auto sight =
       current_log().empty() ? transaction_log::sight::store : current_log().look(key, &own);
   cached_value result;
   if (sight == transaction_log::sight::own && own->kind == value_kind::role_marker) {
     role_values++;
-    return read_cached(role_key(key), want_tags);
+    return read_as(role_key(key), reader_now, want_tags);
   }
   if (sight == transaction_log::sight::own && own_stands(*own)) return copy_of_own(*own);
   if (sight == transaction_log::sight::store) {
-    result = read_store(key, want_tags);
-    if (!result.found && resolve_prepared()) result = read_store(key, want_tags);
+    result = read_store(key, reader_now(), want_tags);
+    if (!result.found && resolve_prepared()) result = read_store(key, reader_now(), want_tags);
   }
   if (!result.found) note_miss(key);
   return result;
 }
+
+}  // namespace
+
+cached_value read_cached(const key_ref& key, bool want_tags) {
+  return read_as(key, current_reader, want_tags);
+}
+
+cached_value read_cached_latest(const key_ref& key) { return read_as(key, latest_reader, false); }
 
 void prefetch_ahead(const key_ref* keys, int at, int count) {
   // The buckets are on their way since the keys were checked, unless there are very many.
@@ -172,7 +181,9 @@ fill fill_for(const set_request& request) {
   what.value = request.value;
   what.tags = request.tags;
   what.tag_ids = request.tag_ids;
-  what.read_at = request.has_lease ? request.lease_read_at : read_moment();
+  what.read_at = request.has_lease      ? request.lease_read_at
+                 : request.read_at != 0 ? request.read_at
+                                        : read_moment();
   what.expires_at = request.expires_at;
   what.lease = request.has_lease ? request.lease_nonce : 0;
   what.flags = RecoveryInProgress() ? stored_in_recovery : 0;

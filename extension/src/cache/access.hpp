@@ -19,6 +19,8 @@ struct cached_value {
 
 // The value of a key as the present transaction may see it: its own pending set, or the store's.
 cached_value read_cached(const key_ref& key, bool want_tags = false);
+// The same as it is committed now, whatever the isolation level.
+cached_value read_cached_latest(const key_ref& key);
 // The same without the value.
 bool is_cached(const key_ref& key, entry_info* info = nullptr);
 
@@ -40,6 +42,7 @@ struct set_request {
   bool has_lease = false;
   timestamp lease_read_at = 0;
   std::uint64_t lease_nonce = 0;
+  timestamp read_at = 0;  // when the value's data was read; 0: the transaction's moment
   std::int64_t expected = any_version;
 };
 // The new version, or 0 when the set was refused.

@@ -9,6 +9,7 @@
 #include "boundary/shared_memory.hpp"
 #include "cache/image_file.hpp"
 #include "cache/image_format.hpp"
+#include "cache/namespaces.hpp"
 #include "cache/server_start.hpp"
 #include "cache/shared_store.hpp"
 
@@ -83,6 +84,8 @@ std::size_t scratch_size = 0;
 
 void save_entry(const store& owner, const entry& e, timestamp now, plain_writer* file) {
   const space& home = owner.space_at(e.space);
+  // Sessions are durable in their table; what it says now is read from there.
+  if (is_reserved_namespace(home.name)) return;
   if (home.used.load() == 0 || e.expires_at.load() <= now || owner.is_dead(e, now)) return;
   // What holds for single roles, or was stored in recovery, is computed anew.
   if (e.kind == value_kind::role_marker || (e.flags & stored_in_recovery) != 0) return;

@@ -264,7 +264,8 @@ space_index resolve_namespace(std::string_view name) {
         return static_cast<space_index>(known.index);
   }
   check_versions();
-  if (name.empty() || name.size() > max_space_name) report_unknown(name);
+  if (name.empty() || name.size() > max_space_name || is_reserved_namespace(name))
+    report_unknown(name);
   static bool callback_registered = false;
   if (!callback_registered) {
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_membership_change, 0);

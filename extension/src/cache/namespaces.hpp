@@ -13,6 +13,10 @@
 namespace stash {
 
 inline constexpr const char* default_namespace = "default";
+// Where the hot copies of sessions are. No user's namespace may begin with a parenthesis, so that
+// the functions of the cache cannot reach it.
+inline constexpr const char* session_namespace = "(sessions)";
+inline bool is_reserved_namespace(std::string_view name) { return name.starts_with('('); }
 
 // The slot of a namespace of this database. Errors: 42704 unknown, 42501 not allowed to the present
 // role, 53400 no slot left.
