@@ -56,3 +56,14 @@ SELECT stash.cache_incr('logins:alice', ttl => 60), stash.cache_incr('logins:ali
 
 -- What happened:
 SELECT hits, misses, sets, invalidations, refused_blind FROM stash.stat_cache;
+
+-- Sessions are durable. The token is shown once; the table keeps only its hash:
+SELECT id, token FROM stash.session_create('ada', data => '{"cart": []}') \gset
+SELECT user_id, data FROM stash.session_get_by_token(:'token');
+SELECT stash.session_update(:'id', '{"cart": ["lamp"]}') AS version;
+SELECT data FROM stash.session_get_by_token(:'token');
+
+-- After a log-out the token finds nothing, and the history says how the session ended:
+SELECT stash.session_delete(:'id', 'log-out');
+SELECT data FROM stash.session_get_by_token(:'token');
+SELECT session_user_id, kind, reason FROM stash.session_history('ada');
