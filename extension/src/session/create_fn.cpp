@@ -98,9 +98,10 @@ limits limit_arguments(FunctionCallInfo fcinfo, timestamp now) {
   const timestamp idle = limit_argument(fcinfo, 4, "idle_ttl", settings::session_idle_timeout_s);
   const timestamp absolute =
       limit_argument(fcinfo, 5, "absolute_ttl", settings::session_absolute_timeout_s);
+  // Beyond some ten thousand years an idle limit is none, so that sums with it stay in range.
+  const timestamp longest_idle = never / 32;
   const timestamp end = later(now, absolute);
-  // An idle limit that outlives the session's longest life is none.
-  return {Min(later(now, ttl), end), end, later(now, idle) >= end ? never : idle};
+  return {Min(later(now, ttl), end), end, idle > longest_idle ? never : idle};
 }
 
 int most_sessions_argument(FunctionCallInfo fcinfo, int index) {
