@@ -19,6 +19,7 @@ namespace {
 struct living_session {
   std::optional<session_record> record;
   timestamp seen_at = 0;
+  timestamp judged_at = 0;
 };
 
 // Memory is asked for the last touch only when it matters.
@@ -26,7 +27,7 @@ living_session judged(const session_record& record, timestamp now, bool exact) {
   const bool matters = exact || record.facts.idle_limit != never;
   const timestamp seen = matters ? freshest_touch(record.facts) : record.facts.seen_at;
   if (ended_by(record.facts, seen, now) != session_end::none) return {};
-  return {record, seen};
+  return {record, seen, now};
 }
 
 // exact: the caller shows the last touch.
@@ -51,7 +52,7 @@ Datum show(FunctionCallInfo fcinfo, const session_lookup& what, bool touch) {
   const living_session found = find_living(what, !touch);
   if (!found.record) PG_RETURN_NULL();
   const bool touches = touch && !RecoveryInProgress();
-  const timestamp seen = touches ? Max(found.seen_at, GetCurrentTimestamp()) : found.seen_at;
+  const timestamp seen = touches ? Max(found.seen_at, found.judged_at) : found.seen_at;
   if (touches) touch_session(found.record->facts, seen);
   return return_session(fcinfo, *found.record, seen);
 }
@@ -89,7 +90,7 @@ STASH_FUNCTION(session_touch) {
                     errhint("Touch them on the primary: it decides when a session has idled.")));
   const living_session found = find_living(what, false);
   if (!found.record) PG_RETURN_BOOL(false);
-  touch_session(found.record->facts, GetCurrentTimestamp());
+  touch_session(found.record->facts, found.judged_at);
   PG_RETURN_BOOL(true);
 }
 

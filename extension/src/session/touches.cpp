@@ -12,13 +12,16 @@ namespace {
 
 enum : std::uint32_t { free_slot = 0, clean_slot = 1, dirty_slot = 2 };
 
-// A session in constant use need not be written again within this time: reading is cheaper.
-constexpr timestamp close_enough = 1000;
-
 constexpr std::size_t header_bytes = (sizeof(touch_header) + 127) / 128 * 128;
 
 std::size_t sets_for(std::size_t slots) {
   return std::max<std::size_t>(1, (slots + touch_array::ways - 1) / touch_array::ways);
+}
+
+void raise(std::atomic<timestamp>& value, timestamp to) {
+  timestamp seen = value.load(std::memory_order_relaxed);
+  while (seen < to && !value.compare_exchange_weak(seen, to)) {
+  }
 }
 
 }  // namespace
@@ -59,31 +62,42 @@ touch_slot* touch_array::make_room(std::size_t set, timestamp now) {
       oldest = &slots[i];
   }
   if (oldest == nullptr) return nullptr;
-  timestamp seen = header_->lost_at.load();
-  while (seen < now && !header_->lost_at.compare_exchange_weak(seen, now)) {
-  }
+  raise(header_->lost_at, now);
   return oldest;
 }
 
+// A slot that is dirty already only needs its moment raised.
 touch_array::outcome touch_array::touch(std::uint32_t database, const session_id& id, timestamp now,
                                         timestamp patience) {
   const std::size_t set = set_of(database, id);
   {
     const held_lock lock = lock_set(set, lock_mode::shared);
-    const touch_slot* slot = find(set, database, id);
-    if (slot != nullptr && slot->state == dirty_slot && now - slot->touched_at < close_enough &&
-        (patience == 0 || now - slot->dirty_since <= patience))
+    touch_slot* slot = find(set, database, id);
+    if (slot != nullptr && slot->state == dirty_slot && patience > 0 &&
+        now - slot->dirty_since <= patience) {
+      raise(slot->touched_at, now);
       return outcome::recorded;
+    }
   }
+  return touch_exclusively(set, database, id, now, patience);
+}
+
+touch_array::outcome touch_array::touch_exclusively(std::size_t set, std::uint32_t database,
+                                                    const session_id& id, timestamp now,
+                                                    timestamp patience) {
   const held_lock lock = lock_set(set, lock_mode::exclusive);
   touch_slot* slot = find(set, database, id);
   if (slot == nullptr) {
     slot = make_room(set, now);
     if (slot == nullptr) return outcome::full;
-    *slot = {id, database, dirty_slot, now, now};
+    slot->id = id;
+    slot->database = database;
+    slot->state = dirty_slot;
+    slot->touched_at.store(now);
+    slot->dirty_since = now;
     return patience > 0 ? outcome::recorded : outcome::overdue;
   }
-  slot->touched_at = std::max(slot->touched_at, now);
+  raise(slot->touched_at, now);
   if (slot->state != dirty_slot) {
     slot->state = dirty_slot;
     slot->dirty_since = now;
@@ -97,7 +111,7 @@ timestamp touch_array::touched_at(std::uint32_t database, const session_id& id) 
   const std::size_t set = set_of(database, id);
   const held_lock lock = lock_set(set, lock_mode::shared);
   const touch_slot* slot = find(set, database, id);
-  return slot == nullptr ? 0 : slot->touched_at;
+  return slot == nullptr ? 0 : slot->touched_at.load();
 }
 
 std::size_t touch_array::collect(std::uint32_t database, std::size_t* set,
@@ -108,7 +122,7 @@ std::size_t touch_array::collect(std::uint32_t database, std::size_t* set,
     const touch_slot* const slots = slots_of(*set);
     for (std::size_t i = 0; i < ways; i++)
       if (slots[i].state == dirty_slot && slots[i].database == database)
-        into[count++] = {slots[i].id, slots[i].touched_at};
+        into[count++] = {slots[i].id, slots[i].touched_at.load()};
     ++*set;
   }
   if (*set >= sets_) *set = 0;
@@ -134,7 +148,7 @@ void touch_array::settle(std::uint32_t database, const flushed_touch& flushed) {
   if (slot->touched_at <= flushed.touched_at)
     slot->state = clean_slot;
   else
-    slot->dirty_since = slot->touched_at;
+    slot->dirty_since = slot->touched_at.load();
 }
 
 void touch_array::forget(std::uint32_t database, const session_id& id) {

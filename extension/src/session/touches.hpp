@@ -29,11 +29,12 @@ struct session_id {
 
 inline constexpr int touch_lock_count = 64;
 
+// The moment may be raised under a shared lock; everything else changes under an exclusive one.
 struct touch_slot {
   session_id id;
   std::uint32_t database;
   std::uint32_t state;
-  timestamp touched_at;
+  std::atomic<timestamp> touched_at;
   timestamp dirty_since;
 };
 static_assert(sizeof(touch_slot) == 40);
@@ -110,6 +111,8 @@ class touch_array {
   [[nodiscard]] touch_slot* find(std::size_t set, std::uint32_t database,
                                  const session_id& id) const;
   [[nodiscard]] touch_slot* make_room(std::size_t set, timestamp now);
+  outcome touch_exclusively(std::size_t set, std::uint32_t database, const session_id& id,
+                            timestamp now, timestamp patience);
 
   touch_header* header_;
   touch_slot* slots_;
