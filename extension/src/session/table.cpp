@@ -104,8 +104,14 @@ session_record record_of_result(timestamp read_at) {
   return record;
 }
 
+// What the last find read.
 std::string* buffer() {
   static std::string* bytes = new std::string;
+  return bytes;
+}
+
+std::string* fresh_buffer() {
+  std::string* bytes = buffer();
   // One huge session must not keep its memory for the backend's life.
   if (bytes->capacity() > (std::size_t{1} << 20)) {
     bytes->clear();
@@ -121,7 +127,7 @@ bool find(statement& how, Datum key, bool read_only) {
   session_record record = record_of_result(before);
   // After the table, so that a touch which was written down since is in one or the other.
   record.facts.seen_at = freshest_touch(record.facts);
-  encode(record, buffer());
+  encode(record, fresh_buffer());
   return true;
 }
 
