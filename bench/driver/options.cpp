@@ -9,7 +9,7 @@ namespace stash::bench {
 
 const char usage[] =
     "usage: bench_driver [OPTION]... TABLE...     single pipeline many keys hugepages memory tags\n"
-    "                                           driver\n"
+    "                                           driver sessions reclaim\n"
     "       bench_driver [OPTION]... load\n"
     "  --pg CONNINFO        PostgreSQL with pg_stash (default: the PG* variables)\n"
     "  --pg-second CONNINFO another one: with few keys (keys), without huge pages (hugepages)\n"

@@ -18,11 +18,6 @@ constexpr Oid text_array_oid = 1009;
 constexpr Oid jsonb_array_oid = 3807;
 constexpr char jsonb_version = 1;
 
-struct result_closer {
-  void operator()(PGresult* result) const { PQclear(result); }
-};
-using result_handle = std::unique_ptr<PGresult, result_closer>;
-
 void append_int(std::string& out, std::uint32_t number) {
   const std::uint32_t wire = htonl(number);
   out.append(reinterpret_cast<const char*>(&wire), sizeof wire);
@@ -64,7 +59,27 @@ int count_elements(const char* data, int size) {
   return found;
 }
 
+bool has_value(const PGresult* result) {
+  return PQntuples(result) == 1 && !PQgetisnull(result, 0, 0);
+}
+
 }  // namespace
+
+bool meets(const PGresult* result, verdict expected) {
+  switch (expected) {
+    case verdict::value:
+      return has_value(result) && PQgetlength(result, 0, 0) == value_size;
+    case verdict::not_null:
+      return has_value(result);
+    case verdict::command:
+      return std::strcmp(PQcmdTuples(const_cast<PGresult*>(result)), "1") == 0;
+    case verdict::array:
+    case verdict::count:
+    case verdict::any:
+      break;
+  }
+  return true;
+}
 
 pg_session::pg_session(const std::string& conninfo) : handle_(PQconnectdb(conninfo.c_str())) {
   if (PQstatus(handle()) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(handle()));
@@ -72,7 +87,7 @@ pg_session::pg_session(const std::string& conninfo) : handle_(PQconnectdb(connin
 
 std::string pg_session::query(const std::string& sql) {
   set_pipeline(false);
-  const result_handle result(PQexec(handle(), sql.c_str()));
+  const pg_result result(PQexec(handle(), sql.c_str()));
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK) return "";
   if (status != PGRES_TUPLES_OK) throw std::runtime_error(sql + ": " + PQerrorMessage(handle()));
@@ -80,19 +95,23 @@ std::string pg_session::query(const std::string& sql) {
 }
 
 std::string pg_session::prepare(const statement& what) {
-  const auto known = std::find(prepared_.begin(), prepared_.end(), what.sql);
-  const std::string name = "bench_" + std::to_string(known - prepared_.begin());
-  if (known != prepared_.end()) return name;
-  set_pipeline(false);
   const bool many = what.batch > 1;
   const Oid value = what.value_type ? what.value_type : jsonb_oid;
   const Oid types[] = {many ? text_array_oid : text_oid, many ? jsonb_array_oid : value};
-  const result_handle result(
-      PQprepare(handle(), name.c_str(), what.sql.c_str(), what.takes_value ? 2 : 1, types));
+  return prepare(what.sql, {types, what.takes_value ? 2u : 1u});
+}
+
+std::string pg_session::prepare(const std::string& sql, std::span<const Oid> types) {
+  const auto known = std::find(prepared_.begin(), prepared_.end(), sql);
+  const std::string name = "bench_" + std::to_string(known - prepared_.begin());
+  if (known != prepared_.end()) return name;
+  set_pipeline(false);
+  const pg_result result(
+      PQprepare(handle(), name.c_str(), sql.c_str(), static_cast<int>(types.size()), types.data()));
   if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
-    throw std::runtime_error(what.sql + ": " + PQerrorMessage(handle()));
+    throw std::runtime_error(sql + ": " + PQerrorMessage(handle()));
   }
-  prepared_.push_back(what.sql);
+  prepared_.push_back(sql);
   return name;
 }
 
@@ -174,7 +193,7 @@ void pg_connection::send_batch(key_space& keys, random_source& random) {
 bool pg_connection::receive(tally& counts) {
   if (!PQconsumeInput(handle_)) fail(PQerrorMessage(handle_));
   while (!PQisBusy(handle_)) {
-    const result_handle result(PQgetResult(handle_));
+    const pg_result result(PQgetResult(handle_));
     if (!result) {
       // Outside a pipeline the end of the request; inside one only the end of a statement.
       if (what_.pipeline == 1) return true;
@@ -192,23 +211,20 @@ bool pg_connection::receive(tally& counts) {
 void pg_connection::judge(const PGresult* result, tally& counts) const {
   const ExecStatusType status = PQresultStatus(result);
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(PQresultErrorMessage(result));
-  const bool has_value = PQntuples(result) == 1 && !PQgetisnull(result, 0, 0);
   int good = 0;
   switch (what_.expect) {
     case verdict::value:
-      good = has_value && PQgetlength(result, 0, 0) == value_size;
-      break;
     case verdict::not_null:
-      good = has_value;
-      break;
     case verdict::command:
-      good = std::strcmp(PQcmdTuples(const_cast<PGresult*>(result)), "1") == 0;
+      good = meets(result, what_.expect);
       break;
     case verdict::array:
-      if (has_value) good = count_elements(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0));
+      if (has_value(result)) {
+        good = count_elements(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0));
+      }
       break;
     case verdict::count:
-      if (has_value) good = read_int(PQgetvalue(result, 0, 0));
+      if (has_value(result)) good = read_int(PQgetvalue(result, 0, 0));
       break;
     case verdict::any:
       good = what_.batch;

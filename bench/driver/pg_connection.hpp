@@ -7,6 +7,7 @@
 #include <libpq-fe.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,14 @@ struct statement {
   Oid value_type = 0;             // of $2 when it is not jsonb
 };
 
+struct pg_result_closer {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using pg_result = std::unique_ptr<PGresult, pg_result_closer>;
+
+// For the verdicts on one operation: not `array` and `count`.
+bool meets(const PGresult* result, verdict expected);
+
 class pg_session {
  public:
   explicit pg_session(const std::string& conninfo);
@@ -41,8 +50,10 @@ class pg_session {
   PGconn* handle() const { return handle_.get(); }
   // Runs a statement to its end and returns the first column of its first row, or "".
   std::string query(const std::string& sql);
-  // Prepares `what` unless it already is, and returns its name.
+  // Prepares a statement unless it already is, and returns its name. The server finds out the types
+  // of parameters that are not given.
   std::string prepare(const statement& what);
+  std::string prepare(const std::string& sql, std::span<const Oid> types = {});
   void set_pipeline(bool on);
 
  private:

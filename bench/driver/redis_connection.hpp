@@ -1,4 +1,4 @@
-// Connections to Redis or Valkey on a unix socket, speaking RESP 2 directly.
+// Connections that read and write keys in Redis or Valkey.
 //
 // Requests are buffers in which only the digits of the key and the bytes of the value change, as
 // redis-benchmark does it, and replies are checked without building objects: the lightest client
@@ -6,10 +6,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "connection.hpp"
+#include "redis_socket.hpp"
 
 namespace stash::bench {
 
@@ -23,32 +23,22 @@ struct redis_request {
 class redis_connection final : public connection {
  public:
   redis_connection(const std::string& socket_path, const redis_request& what);
-  ~redis_connection() override;
-  redis_connection(const redis_connection&) = delete;
-  redis_connection& operator=(const redis_connection&) = delete;
 
-  int descriptor() const override { return socket_; }
+  int descriptor() const override { return socket_.descriptor(); }
   void send(key_space& keys, random_source& random) override;
   bool receive(tally& counts) override;
 
-  // Sends an inline command ("INFO memory") and returns the raw text of its reply.
-  std::string command(const std::string& line);
+  std::string command(const std::string& line) { return socket_.command(line); }
 
  private:
   void build_request();
-  void write_all(std::string_view bytes);
-  void read_some();
-  // Consumes one element of the reply if all its bytes are there.
-  bool take_element(tally& counts);
+  void judge(redis_socket::element reply, tally& counts);
 
   redis_request what_;
-  int socket_ = -1;
+  redis_socket socket_;
   std::string request_;
   std::vector<std::size_t> key_places_;  // offsets in request_
   std::vector<std::size_t> value_places_;
-  std::string input_;
-  std::size_t filled_ = 0;
-  std::size_t parsed_ = 0;
   int awaited_ = 0;  // reply elements that the request under way still lacks
 };
 

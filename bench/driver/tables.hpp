@@ -28,9 +28,11 @@ void print_many(table_run& run);      // 100 keys a statement
 void print_pipeline(table_run& run);  // 16 statements a round trip
 void print_keys(table_run& run);      // 10 million keys against 10,000
 void print_hugepages(table_run& run);
-void print_memory(table_run& run);  // bytes an entry
-void print_tags(table_run& run);    // invalidation by tag
-void print_driver(table_run& run);  // what the driver itself costs
+void print_memory(table_run& run);    // bytes an entry
+void print_tags(table_run& run);      // invalidation by tag
+void print_driver(table_run& run);    // what the driver itself costs
+void print_sessions(table_run& run);  // requests, log-ins, WAL
+void print_reclaim(table_run& run);   // a million expired sessions, beside log-ins
 
 // How long the tables of operations a second measure.
 pace rate_pace(const options& chosen, int clients);
