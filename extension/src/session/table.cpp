@@ -44,6 +44,8 @@ statement by_previous_token{
     SESSION_COLUMNS "s.previous_token_hash OPERATOR(pg_catalog.=) $1", 1, {BYTEAOID}};
 statement by_id_locked{
     SESSION_COLUMNS "s.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE OF s", 1, {UUIDOID}};
+statement by_id_locked_whole{
+    SESSION_COLUMNS "s.id OPERATOR(pg_catalog.=) $1 FOR UPDATE OF s", 1, {UUIDOID}};
 
 #undef SESSION_COLUMNS
 
@@ -151,13 +153,14 @@ std::optional<session_record> read_table(const session_lookup& what, std::string
   return record;
 }
 
-std::optional<session_record> lock_session(const session_id& id) {
+std::optional<session_record> lock_session(const session_id& id, row_lock how) {
+  statement& locked = how == row_lock::token ? by_id_locked_whole : by_id_locked;
   const as_owner owner;
   const Datum key = uuid_datum(id);
-  bool found = find(by_id_locked, key, false);
+  bool found = find(locked, key, false);
   // It was moved while we waited, or it is gone. It moves at most once in a long time.
   for (int attempt = 0; !found && attempt < 3 && find(by_id, key, true); attempt++)
-    found = find(by_id_locked, key, false);
+    found = find(locked, key, false);
   owner.finish();
   return found ? decode_session(*buffer()) : std::nullopt;
 }
