@@ -217,11 +217,15 @@ DECLARE
     upper_bound timestamptz := least(coalesce(until, clock_timestamp()), clock_timestamp());
     lower_bound timestamptz := coalesce(since, upper_bound - interval '1 day');
 BEGIN
-    IF bucket IS NULL OR bucket < interval '1 second' THEN
-        RAISE EXCEPTION 'bucket must be at least a second' USING ERRCODE = '22023';
+    -- A month less some days can lead backwards, and then the buckets never end.
+    IF bucket IS NULL OR bucket < interval '1 second' OR EXISTS (
+        SELECT FROM unnest(ARRAY['year', 'month', 'day', 'hour', 'minute', 'second']) AS part
+        WHERE date_part(part, bucket) < 0) THEN
+        RAISE EXCEPTION 'bucket must be at least a second, without negative parts'
+            USING ERRCODE = '22023';
     END IF;
-    IF lower_bound = '-infinity' THEN
-        RAISE EXCEPTION 'since must be finite' USING ERRCODE = '22023',
+    IF NOT isfinite(lower_bound) OR NOT isfinite(upper_bound) THEN
+        RAISE EXCEPTION 'since must be finite, and until not -infinity' USING ERRCODE = '22023',
             HINT = 'History begins stash.session_history_retention ago.';
     END IF;
     IF extract(epoch FROM upper_bound - lower_bound) / extract(epoch FROM bucket) > 10000 THEN
