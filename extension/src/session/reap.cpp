@@ -96,7 +96,8 @@ int batches_since_start = 0;
 std::uint64_t reap_expired(std::int64_t batch, const char* by) {
   constexpr int batches_a_pass = 100;
   const timestamp now = GetCurrentTimestamp();
-  if (batches_since_start++ % batches_a_pass == 0) expired_from = DT_NOBEGIN;
+  const bool from_start = batches_since_start++ % batches_a_pass == 0;
+  if (from_start) expired_from = DT_NOBEGIN;
   const std::uint64_t found = run(
       expired_sessions,
       {{TimestampTzGetDatum(expired_from)}, {TimestampTzGetDatum(now)}, {Int64GetDatum(batch)}});
@@ -111,6 +112,9 @@ std::uint64_t reap_expired(std::int64_t batch, const char* by) {
       },
       nullptr);
   expired_from = last;
+  // Before where it began may be what somebody had locked, or what a batch ended in vain.
+  if (found < static_cast<std::uint64_t>(batch) && !from_start)
+    return ended + reap_expired(batch - static_cast<std::int64_t>(ended), by);
   return ended;
 }
 
