@@ -11,11 +11,12 @@ namespace {
 
 struct encoded_head {
   session_facts facts;
+  // An administrator may write longer texts than session_create.
   std::uint32_t data_size;
-  std::uint16_t user_size;
-  std::uint16_t agent_size;
-  std::uint16_t address_size;
-  std::uint16_t user_agent_size;
+  std::uint32_t user_size;
+  std::uint32_t agent_size;
+  std::uint32_t address_size;
+  std::uint32_t user_agent_size;
 };
 static_assert(std::is_trivially_copyable_v<encoded_head>);
 
@@ -41,10 +42,10 @@ void encode(const session_record& record, std::string* bytes) {
   encoded_head head{};
   head.facts = record.facts;
   head.data_size = static_cast<std::uint32_t>(record.data.size());
-  head.user_size = static_cast<std::uint16_t>(record.user_id.size());
-  head.agent_size = static_cast<std::uint16_t>(record.agent_id.size());
-  head.address_size = static_cast<std::uint16_t>(record.address.size());
-  head.user_agent_size = static_cast<std::uint16_t>(record.user_agent.size());
+  head.user_size = static_cast<std::uint32_t>(record.user_id.size());
+  head.agent_size = static_cast<std::uint32_t>(record.agent_id.size());
+  head.address_size = static_cast<std::uint32_t>(record.address.size());
+  head.user_agent_size = static_cast<std::uint32_t>(record.user_agent.size());
   bytes->assign(reinterpret_cast<const char*>(&head), sizeof head);
   for (const std::string_view part :
        {record.data, record.user_id, record.agent_id, record.address, record.user_agent})
