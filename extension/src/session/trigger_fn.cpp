@@ -13,11 +13,15 @@
 namespace stash {
 namespace {
 
+// Other tables have no such columns, or columns of other types.
 const TriggerData* trigger_data(FunctionCallInfo fcinfo) {
-  if (!CALLED_AS_TRIGGER(fcinfo))
+  const auto* data =
+      CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData*>(fcinfo->context) : nullptr;
+  if (data == nullptr ||
+      RelationGetNamespace(data->tg_relation) != get_namespace_oid("stash", true))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                     errmsg("this function is called by triggers of pg_stash's tables only")));
-  return reinterpret_cast<TriggerData*>(fcinfo->context);
+  return data;
 }
 
 Datum column(HeapTuple row, TupleDesc shape, const char* name, bool* null) {
@@ -53,7 +57,9 @@ statement delete_touch{
 statement log_deletion{
     "INSERT INTO stash.session_history (slot, id, user_id, agent_id, created_at, last_seen_at,"
     " ended_at, kind, ended_by, ip, user_agent)"
-    " VALUES ($1, $2, $3, $4, $5, stash.session_freshest($2, $6), $7, 'deleted', $8, $9, $10)",
+    " VALUES ($1, $2, $3, $4, $5, stash.session_freshest($2, greatest($6,"
+    " (SELECT t.touched_at FROM stash.session_touch t WHERE t.id OPERATOR(pg_catalog.=) $2"
+    " LIMIT 1))), $7, 'deleted', $8, $9, $10)",
     10,
     {INT2OID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
      INETOID, TEXTOID}};
