@@ -35,10 +35,10 @@ SELECT is(stash.session_extend(:'s_id', 10), NULL, 'never sooner');
 SELECT is(limits(:'s_id'), '- - -', 'no limit');
 
 -- What was short lives on, in memory too
-SELECT * FROM stash.session_create(ttl => 1) \gset s_
+SELECT * FROM stash.session_create(ttl => 2) \gset s_
 SELECT found(:'s_id', :'s_token');
 SELECT ok(stash.session_extend(:'s_id', 100) IS NOT NULL, 'extended in time');
-SELECT pg_sleep(1.05);
+SELECT pg_sleep(2.05);
 SELECT is(found(:'s_id', :'s_token'), 'id token', 'beyond its first end');
 
 SELECT raises(format('SELECT stash.session_extend(%L, %L)', :'s_id', bad), '22023', '%infinity%', 'ttl ' || bad)

@@ -31,7 +31,7 @@ SELECT is(known(gen_random_uuid(), repeat('A', 43)), '', 'one that never was');
 ROLLBACK;
 
 -- Expired, in memory and in the table. The row is held, so that the worker does not reap it.
-SELECT * FROM stash.session_create('bob', ttl => 0.8) \gset s_
+SELECT * FROM stash.session_create('bob', ttl => 2) \gset s_
 SELECT stash.session_create('bob');
 SELECT hits() AS before \gset
 SELECT is(found(:'s_id', :'s_token'), 'id token', 'before it expires');
@@ -41,7 +41,7 @@ SELECT is(found(:'s_id', :'s_token'), 'id token', 'again');
 SELECT cmp_ok(hits() - :before, '>=', 2::bigint, 'from memory');
 SELECT stash.session_touch(:'s_id') AS touched \gset
 SELECT ok(:'touched', 'it is used');
-SELECT pg_sleep(0.85);
+SELECT pg_sleep(2.05);
 SELECT is(known(:'s_id', :'s_token'), '', 'expired: use does not keep it');
 SELECT is((SELECT count(*) FROM stash.session WHERE id = :'s_id'), 1::bigint, 'while the table has it');
 SELECT is(stash.session_get_active_count('bob'), 1::bigint, 'it is not counted');
@@ -49,23 +49,23 @@ SELECT is((SELECT id FROM stash.session_list('bob', active => false)), :'s_id', 
 ROLLBACK;
 
 -- Idle, in memory and in the table
-SELECT * FROM stash.session_create('carol', idle_ttl => 1) \gset s_
+SELECT * FROM stash.session_create('carol', idle_ttl => 2) \gset s_
 SELECT stash.session_create('carol');
 SELECT found(:'s_id', :'s_token');
 BEGIN;
 SELECT hits() AS before \gset
 SELECT id FROM stash.session WHERE id = :'s_id' FOR UPDATE \gset held_
-SELECT pg_sleep(0.6);
+SELECT pg_sleep(1.1);
 SELECT is(stash.session_touch(:'s_id'), true, 'used before the limit');
-SELECT pg_sleep(0.6);
+SELECT pg_sleep(1.1);
 SELECT is((SELECT id FROM stash.session_get(:'s_id', true)), :'s_id', 'lives beyond it; used again');
-SELECT pg_sleep(0.6);
+SELECT pg_sleep(1.1);
 SELECT is((SELECT id FROM stash.session_get_by_token(:'s_token')), :'s_id', 'lives on; used by token');
-SELECT pg_sleep(0.6);
+SELECT pg_sleep(1.1);
 SELECT is((SELECT id FROM stash.session_get(:'s_id')), :'s_id', 'lives on; looked at only');
 SELECT is((SELECT id FROM stash.session_get_by_token(:'s_token', false)), :'s_id', 'by token');
 SELECT cmp_ok(hits() - :before, '>=', 4::bigint, 'from memory');
-SELECT pg_sleep(0.6);
+SELECT pg_sleep(1.1);
 SELECT is(known(:'s_id', :'s_token'), '', 'idle: looking did not keep it');
 SELECT is((SELECT count(*) FROM stash.session WHERE id = :'s_id'), 1::bigint, 'while the table has it');
 SELECT is(stash.session_get_active_count('carol'), 1::bigint, 'it is not counted');
