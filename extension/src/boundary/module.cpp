@@ -10,6 +10,7 @@
 #include "cache/tie.hpp"
 #include "cache/transaction.hpp"
 #include "session/live_touch.hpp"
+#include "session/statement.hpp"
 #include "session/upkeep.hpp"
 #include "worker/worker.hpp"
 
@@ -37,6 +38,7 @@ void _PG_init(void) {
   stash::request_shared_memory();
   stash::install_tie_hooks();
   stash::install_fetch_hook();
+  stash::install_size_hook();
   stash::install_utility_hook();
 }
 }

@@ -3,6 +3,10 @@
 // They see the latest committed state whatever the isolation level, with what the present
 // transaction did itself. Texts that may run under a caller's search_path name every function and
 // operator with its schema.
+//
+// Their plans are kept, and made as if the sessions' tables were large: an empty generation fills
+// with thousands of sessions long before anybody analyzes it, and a plan that reads all of it, good
+// while it was empty, would be run for each of a thousand ids.
 #pragma once
 
 #include "boundary/postgres.hpp"
@@ -43,5 +47,8 @@ Datum result(std::uint64_t row, int column, bool* null);
 
 // The owner of the extension's tables.
 Oid tables_owner();
+
+// For _PG_init: tells the planner what size to take for the sessions' tables.
+void install_size_hook();
 
 }  // namespace stash
