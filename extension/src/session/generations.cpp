@@ -33,8 +33,7 @@ constexpr BlockNumber small_blocks = 1024;
 constexpr double sparse = 0.25;
 // Pages whose living rows are moved in one transaction.
 constexpr BlockNumber pages_at_once = 64;
-// How often a lock that is taken is tried for again in one round.
-constexpr int lock_attempts = 50;
+constexpr const char* longest_queueing = "15ms";
 
 // A session is moved with its touch or not at all: who holds either keeps it where it is.
 #define MOVE_SESSIONS(from, to, number)                                                      \
@@ -66,15 +65,21 @@ statement move_sessions[2] = {{MOVE_SESSIONS("0", "1", "1"), 2, {TIDOID, TIDOID}
                               {MOVE_SESSIONS("1", "0", "0"), 2, {TIDOID, TIDOID}}};
 #undef MOVE_SESSIONS
 
-#define SAMPLE(leaf)                                                                   \
-  "SELECT coalesce(sum(pg_column_size(s.*) + 32), 0)::float8 FROM stash.session_" leaf \
-  " s TABLESAMPLE SYSTEM ($1)"
+// Large data lies elsewhere and goes with its row: in the table itself a row has some 2 kB at most.
+#define SAMPLE(leaf)                                                           \
+  "SELECT coalesce(sum(300 + least(pg_column_size(s.data), 2000)), 0)::float8" \
+  " FROM stash.session_" leaf " s TABLESAMPLE SYSTEM ($1)"
 statement sample_of[2] = {{SAMPLE("0"), 1, {FLOAT8OID}}, {SAMPLE("1"), 1, {FLOAT8OID}}};
 #undef SAMPLE
 
+// By an index: who looks again finds the entries of the dead marked, and does not visit them.
 statement any_session[2] = {
-    {"SELECT 1 FROM stash.session_0 LIMIT 1", 0, {}},
-    {"SELECT 1 FROM stash.session_1 LIMIT 1", 0, {}},
+    {"SELECT 1 FROM stash.session_0 WHERE expires_at >= '-infinity' ORDER BY expires_at LIMIT 1",
+     0,
+     {}},
+    {"SELECT 1 FROM stash.session_1 WHERE expires_at >= '-infinity' ORDER BY expires_at LIMIT 1",
+     0,
+     {}},
 };
 statement truncate_generation[2] = {
     {"TRUNCATE stash.session_0, stash.session_touch_0", 0, {}},
@@ -164,34 +169,69 @@ bool move_pages(int from) {
   return first < end;
 }
 
-// Takes the lock that TRUNCATE needs only when nobody has any on the table.
-bool lock_if_free(Oid leaf) {
-  for (int i = 0; i < lock_attempts; i++) {
-    CHECK_FOR_INTERRUPTS();
-    if (ConditionalLockRelationOid(leaf, AccessExclusiveLock)) return true;
-    pg_usleep(1000);
+// Takes the lock that TRUNCATE needs: at once, or by queueing for a moment. Whoever comes meanwhile
+// waits behind us, so the moment is short; under steady load the lock is never free without it.
+bool lock_soon(Oid leaf) {
+  if (ConditionalLockRelationOid(leaf, AccessExclusiveLock)) return true;
+  const MemoryContext memory = CurrentMemoryContext;
+  const ResourceOwner resources = CurrentResourceOwner;
+  volatile bool locked = false;
+  BeginInternalSubTransaction(nullptr);
+  PG_TRY();
+  {
+    (void)set_config_option("lock_timeout", longest_queueing, PGC_SUSET, PGC_S_SESSION,
+                            GUC_ACTION_LOCAL, true, 0, false);
+    LockRelationOid(leaf, AccessExclusiveLock);
+    ReleaseCurrentSubTransaction();
+    locked = true;
   }
-  return false;
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(memory);
+    if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE) PG_RE_THROW();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(memory);
+  CurrentResourceOwner = resources;
+  return locked;
 }
 
-// No snapshot from before that transaction is left, so nobody can miss what was moved by then.
-bool seen_by_all(FullTransactionId moment) {
-  const TransactionId oldest = GetOldestNonRemovableTransactionId(nullptr);
+// No snapshot that can read the table is left from before that transaction, so nobody can miss what
+// was moved by then.
+bool seen_by_all(FullTransactionId moment, int generation) {
+  Relation leaf = try_relation_open(leaf_oid("session", generation), AccessShareLock);
+  if (leaf == nullptr) return false;
+  const TransactionId oldest = GetOldestNonRemovableTransactionId(leaf);
+  relation_close(leaf, AccessShareLock);
   return TransactionIdFollowsOrEquals(oldest, XidFromFullTransactionId(moment));
+}
+
+bool is_empty(int generation) {
+  const as_owner owner;
+  const bool empty = run(any_session[generation], {}) == 0;
+  owner.finish();
+  return empty;
 }
 
 void truncate_if_empty(int generation) {
   StartTransactionCommand();
   PushActiveSnapshot(GetTransactionSnapshot());
-  if (lock_if_free(leaf_oid("session", generation)) &&
-      lock_if_free(leaf_oid("session_touch", generation))) {
-    const as_owner owner;
+  // The first look, at all that was left by a million dead, is taken while others go on; the one
+  // under the lock is quick.
+  if (!is_empty(generation)) {
+    begin_moving();
+  } else if (lock_soon(leaf_oid("session_touch", generation)) &&
+             lock_soon(leaf_oid("session", generation))) {
     // Somebody may have put a session there since, by an old hint: then it is moved first.
-    if (run(any_session[generation], {}) > 0)
+    if (!is_empty(generation)) {
       begin_moving();
-    else
+    } else {
+      const as_owner owner;
       (void)run_as(origin::worker, truncate_generation[generation], {});
-    owner.finish();
+      owner.finish();
+    }
   }
   PopActiveSnapshot();
   CommitTransactionCommand();
@@ -220,7 +260,7 @@ void truncate_slot(int slot) {
 // Inside as_owner. The second look is under the lock.
 void drop_slot_if_old(int slot, timestamp kept_from) {
   if (last_of_slot(slot).value_or(kept_from - 1) >= kept_from) return;
-  if (!lock_if_free(leaf_oid("session_history", slot))) return;
+  if (!lock_soon(leaf_oid("session_history", slot))) return;
   if (last_of_slot(slot).value_or(kept_from - 1) < kept_from) truncate_slot(slot);
 }
 
@@ -243,7 +283,7 @@ bool tend_generations(worker::task_context& context) {
     if (context.out_of_time()) return true;
   }
   StartTransactionCommand();
-  const bool seen = seen_by_all(tables.emptied_at);
+  const bool seen = seen_by_all(tables.emptied_at, other);
   CommitTransactionCommand();
   if (seen) truncate_if_empty(other);
   return false;
