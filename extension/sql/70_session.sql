@@ -4,6 +4,8 @@
 -- the space of ended sessions, the other becomes the present one, the worker moves the living over
 -- in batches and truncates what is left. So neither table nor indexes keep the size of a peak.
 -- A touch row exists for sessions with an idle limit, and for others once a touch was written down.
+-- vacuum_truncate is off: VACUUM would lock everybody out while it cuts a large table, for 100 ms and
+-- more, and the generations give the space back anyway.
 CREATE TABLE stash.session (
     generation smallint NOT NULL,
     id uuid NOT NULL,
@@ -59,8 +61,8 @@ DECLARE
 BEGIN
     FOR generation IN 0..1 LOOP
         leaf := 'session_' || generation;
-        EXECUTE format('CREATE TABLE stash.%I PARTITION OF stash.session FOR VALUES IN (%s)',
-                       leaf, generation);
+        EXECUTE format('CREATE TABLE stash.%I PARTITION OF stash.session FOR VALUES IN (%s) '
+                       'WITH (vacuum_truncate = off)', leaf, generation);
         EXECUTE format('ALTER TABLE stash.%I ADD PRIMARY KEY (id)', leaf);
         EXECUTE format('CREATE UNIQUE INDEX ON stash.%I (token_hash)', leaf);
         EXECUTE format('CREATE INDEX ON stash.%I (previous_token_hash) '
@@ -72,7 +74,7 @@ BEGIN
         PERFORM pg_catalog.pg_extension_config_dump(('stash.' || leaf)::regclass, '');
         leaf := 'session_touch_' || generation;
         EXECUTE format('CREATE TABLE stash.%I PARTITION OF stash.session_touch FOR VALUES IN (%s) '
-                       'WITH (fillfactor = 70)', leaf, generation);
+                       'WITH (fillfactor = 70, vacuum_truncate = off)', leaf, generation);
         EXECUTE format('ALTER TABLE stash.%I ADD PRIMARY KEY (id)', leaf);
         EXECUTE format('CREATE INDEX ON stash.%I (due_at) WHERE due_at < ''infinity''', leaf);
         EXECUTE format('COMMENT ON TABLE stash.%I IS %L', leaf, 'The touches of one generation of stash.session');
