@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "catalog/pg_class.h"
+#include "jit/jit.h"
 #include "optimizer/plancat.h"
 }
 
@@ -39,15 +40,21 @@ void on_relation_info(PlannerInfo* root, Oid table, bool parent, RelOptInfo* abo
 
 int execute(SPIPlanPtr plan, Datum* data, const char* nulls, bool read_only) {
   const bool before = ours;
+  // Such costs would have the statements compiled, which takes far longer than to run them.
+  const bool jit_before = jit_enabled;
   volatile int code = 0;
   PG_TRY();
   {
     ours = true;
+    jit_enabled = false;
     code = SPI_execute_snapshot(plan, data, nulls, GetLatestSnapshot(), InvalidSnapshot, read_only,
                                 true, 0);
   }
   PG_FINALLY();
-  { ours = before; }
+  {
+    ours = before;
+    jit_enabled = jit_before;
+  }
   PG_END_TRY();
   return code;
 }
