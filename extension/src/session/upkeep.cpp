@@ -16,7 +16,11 @@ namespace {
 int flush_interval() { return settings::session_flush_interval_ms; }
 int reap_interval() { return 1000; }
 int generation_interval() { return 5000; }
-int history_interval() { return 60'000; }
+// Often enough to meet each slot of the ring, a sixth of the retention wide, between the moment
+// when it is old enough and the one when it is written to again.
+int history_interval() {
+  return static_cast<int>(Min(60'000.0, settings::session_history_retention_s * 1000 / 12));
+}
 
 constexpr std::int64_t batch = 1000;
 
@@ -25,7 +29,7 @@ bool reap(worker::task_context& context) {
   bool more = true;
   while (more && !context.out_of_time()) {
     CHECK_FOR_INTERRUPTS();
-    StartTransactionCommand();
+    begin_upkeep();
     const as_owner owner;
     const std::uint64_t expired = reap_expired(batch, nullptr);
     const std::uint64_t idle = reap_idle(batch, nullptr);
