@@ -113,7 +113,11 @@ int task_runner::interval_of(int index) const {
 }
 
 bool task_runner::run_one() {
-  const int index = most_overdue(GetCurrentTimestamp());
+  const TimestampTz present = GetCurrentTimestamp();
+  // A clock that was set back must not let everything rest until it is where it was.
+  if (present < last_look_) reschedule();
+  last_look_ = present;
+  const int index = most_overdue(present);
   if (index < 0) return false;
   bool more_waits = false;
   const bool succeeded = attempt(index, &more_waits);

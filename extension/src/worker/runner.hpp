@@ -45,6 +45,7 @@ class task_runner {
   activity* counted_ = nullptr;
   void (*once_done_)(int index) = nullptr;
   bool lost_extension_ = false;
+  std::int64_t last_look_ = 0;
   task_schedule schedules_[max_tasks];
   error_gate gates_[max_tasks];
 };
