@@ -153,8 +153,8 @@ BEGIN
             s.updated_at, s.last_seen_at, nullif(s.expires_at, 'infinity'),
             nullif(s.absolute_expires_at, 'infinity'), s.idle_ttl, s.ip, s.user_agent
         FROM stash.session_seen AS s
-        WHERE (session_list.user_id IS NULL OR s.user_id = session_list.user_id)
-          AND (session_list.agent_id IS NULL OR s.agent_id = session_list.agent_id)
+        WHERE (session_list.user_id IS NULL OR s.user_id = session_list.user_id COLLATE "C")
+          AND (session_list.agent_id IS NULL OR s.agent_id = session_list.agent_id COLLATE "C")
           AND (session_list.after IS NULL OR s.id < session_list.after)
           AND (session_list.active IS NULL OR session_list.active =
                stash.session_lives(s.expires_at, s.idle_ttl, s.last_seen_at))
@@ -171,9 +171,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN
     RETURN (SELECT count(*) FROM stash.session_seen AS s
         WHERE (session_get_active_count.user_id IS NULL
-               OR s.user_id = session_get_active_count.user_id)
+               OR s.user_id = session_get_active_count.user_id COLLATE "C")
           AND (session_get_active_count.agent_id IS NULL
-               OR s.agent_id = session_get_active_count.agent_id)
+               OR s.agent_id = session_get_active_count.agent_id COLLATE "C")
           AND stash.session_lives(s.expires_at, s.idle_ttl, s.last_seen_at));
 END $$;
 COMMENT ON FUNCTION stash.session_get_active_count(text, text) IS
@@ -195,7 +195,7 @@ BEGIN
         SELECT h.id, h.user_id, h.agent_id, h.created_at, h.last_seen_at, h.ended_at, h.kind,
             h.reason, h.ended_by, h.ip, h.user_agent
         FROM stash.session_history AS h
-        WHERE (session_history.user_id IS NULL OR h.user_id = session_history.user_id)
+        WHERE (session_history.user_id IS NULL OR h.user_id = session_history.user_id COLLATE "C")
           AND (session_history.since IS NULL OR h.ended_at >= session_history.since)
           AND (session_history.until IS NULL OR h.ended_at < session_history.until)
         ORDER BY h.ended_at DESC, h.id LIMIT session_history.max_rows;

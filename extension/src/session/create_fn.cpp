@@ -54,11 +54,9 @@ void lock_user(std::string_view user) {
 // Ends as many of the user's least recently used sessions as it takes for one more; false when
 // some of them were not there any more.
 bool make_room_once(std::string_view user, int most, timestamp now) {
-  (void)run(sessions_of_user, {{varlena_datum(user)}});
-  const std::span<candidate> all = candidates();
-  const auto living = std::partition(all.begin(), all.end(), [&](const candidate& each) {
-    return ended_by(each, now) == session_end::none;
-  });
+  const std::span<candidate> all = find_candidates(sessions_of_user, {{varlena_datum(user)}});
+  const auto living = std::partition(all.begin(), all.end(),
+                                     [&](const candidate& each) { return may_live(each, now); });
   const auto count = living - all.begin();
   if (count < most) return true;
   if (settings::session_limit_action == static_cast<int>(settings::limit_action::refuse))

@@ -40,22 +40,20 @@ statement of_agent{CANDIDATES "s.agent_id = $1 ORDER BY s.id FOR UPDATE OF s", 1
 #undef CANDIDATES
 
 // Ends those candidates of the last run that live.
-std::uint64_t end_living(end_kind kind, const char* reason) {
+std::uint64_t end_living(std::span<const candidate> all, end_kind kind, const char* reason) {
   const timestamp now = GetCurrentTimestamp();
-  const std::span<candidate> all = candidates();
   auto* endings = static_cast<ending*>(palloc(sizeof(ending) * Max(all.size(), std::size_t{1})));
   std::size_t count = 0;
   for (const candidate& each : all)
-    if (ended_by(each, now) == session_end::none)
-      endings[count++] = {each.id, kind, now, each.seen_at};
+    if (may_live(each, now)) endings[count++] = {each.id, kind, now, each.seen_at};
   return end_sessions({endings, count}, reason, GetUserNameFromId(GetSessionUserId(), false));
 }
 
 // A session that the worker moves to the other generation while we wait for its row is not found
 // where it was: look again, with a snapshot that shows it where it is.
-void find_one(Datum id) {
-  for (int attempt = 0; attempt < 2 && run(one_session, {{id}}) == 0; attempt++) {
-  }
+std::span<const candidate> find_one(Datum id) {
+  const std::span<const candidate> found = find_candidates(one_session, {{id}});
+  return found.empty() ? find_candidates(one_session, {{id}}) : found;
 }
 
 // The same for many: what was moved meanwhile is found in the next round.
@@ -64,8 +62,7 @@ std::uint64_t end_found(statement& which, std::initializer_list<argument> values
   constexpr int most_rounds = 4;
   std::uint64_t all = 0;
   for (int round = 0; round < most_rounds; round++) {
-    (void)run(which, values);
-    const std::uint64_t ended = end_living(kind, reason);
+    const std::uint64_t ended = end_living(find_candidates(which, values), kind, reason);
     if (round > 0 && ended == 0) break;
     all += ended;
   }
@@ -88,8 +85,7 @@ STASH_FUNCTION(session_delete) {
   const session_id id = id_argument(fcinfo, 0);
   const char* reason = reason_argument(fcinfo, 1);
   const as_owner owner;
-  find_one(uuid_datum(id));
-  const std::uint64_t ended = end_living(end_kind::deleted, reason);
+  const std::uint64_t ended = end_living(find_one(uuid_datum(id)), end_kind::deleted, reason);
   owner.finish();
   PG_RETURN_BOOL(ended > 0);
 }

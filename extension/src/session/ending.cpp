@@ -53,6 +53,28 @@ argument optional_text(const char* text) {
   return text == nullptr ? sql_null : argument{CStringGetTextDatum(text)};
 }
 
+std::span<candidate> candidates_of_result(timestamp since) {
+  const std::size_t count = SPI_processed;
+  const std::span<candidate> found(
+      static_cast<candidate*>(palloc(sizeof(candidate) * Max(count, std::size_t{1}))), count);
+  const touch_array* touches = live_touches();
+  for (std::size_t i = 0; i < found.size(); i++) {
+    bool null = false;
+    candidate& each = found[i];
+    each.id = session_id_of(result(i, 1, &null));
+    each.created_at = DatumGetTimestampTz(result(i, 2, &null));
+    each.seen_at = DatumGetTimestampTz(result(i, 3, &null));
+    each.expires_at = DatumGetTimestampTz(result(i, 4, &null));
+    const Datum idle = result(i, 5, &null);
+    each.idle_limit = null ? never : moment_after(0, DatumGetFloat8(idle));
+    // A touch may have been written down behind the snapshot, and have left memory by now.
+    const timestamp touched = touches == nullptr ? 0 : touches->touched_at(MyDatabaseId, each.id);
+    each.exact = touches == nullptr || touched != 0 || !touches->may_lack(since);
+    each.seen_at = std::max(each.seen_at, touched);
+  }
+  return found;
+}
+
 }  // namespace
 
 const char* end_name(end_kind kind) {
@@ -71,24 +93,21 @@ const char* end_name(end_kind kind) {
   return "";
 }
 
-std::span<candidate> candidates() {
-  const std::size_t count = SPI_processed;
-  const std::span<candidate> found(
-      static_cast<candidate*>(palloc(sizeof(candidate) * Max(count, std::size_t{1}))), count);
-  const touch_array* touches = live_touches();
-  for (std::size_t i = 0; i < found.size(); i++) {
-    bool null = false;
-    candidate& each = found[i];
-    each.id = session_id_of(result(i, 1, &null));
-    each.created_at = DatumGetTimestampTz(result(i, 2, &null));
-    each.seen_at = DatumGetTimestampTz(result(i, 3, &null));
-    each.expires_at = DatumGetTimestampTz(result(i, 4, &null));
-    const Datum idle = result(i, 5, &null);
-    each.idle_limit = null ? never : moment_after(0, DatumGetFloat8(idle));
-    if (touches != nullptr)
-      each.seen_at = std::max(each.seen_at, touches->touched_at(MyDatabaseId, each.id));
+std::span<candidate> find_candidates(statement& which, std::initializer_list<argument> values) {
+  constexpr int attempts = 4;
+  for (int attempt = 1;; attempt++) {
+    const timestamp since = GetCurrentTimestamp();
+    (void)run(which, values);
+    const std::span<candidate> found = candidates_of_result(since);
+    const bool exact =
+        std::all_of(found.begin(), found.end(), [](const candidate& each) { return each.exact; });
+    if (exact || attempt == attempts) return found;
   }
-  return found;
+}
+
+bool may_live(const candidate& session, timestamp now) {
+  const session_end how = ended_by(session, now);
+  return how == session_end::none || (how == session_end::idle && !session.exact);
 }
 
 session_end ended_by(const candidate& session, timestamp now) {

@@ -21,6 +21,7 @@ struct candidate {
   timestamp seen_at;  // the freshest touch
   timestamp expires_at;
   timestamp idle_limit;
+  bool exact;  // seen_at is not older than the true last touch
 };
 
 struct ending {
@@ -30,9 +31,11 @@ struct ending {
   timestamp last_seen_at;
 };
 
-// The candidates among the rows of the last run, whose columns are: id, created_at, the table's
-// last touch, expires_at, idle_ttl. Lives as long as SPI's memory.
-std::span<candidate> candidates();
+// Runs a statement whose columns are: id, created_at, the table's last touch, expires_at, idle_ttl.
+// Again, if what it found is not exact. Lives as long as SPI's memory.
+std::span<candidate> find_candidates(statement& which, std::initializer_list<argument> values);
+// Whether it lives, as far as anybody knows.
+bool may_live(const candidate& session, timestamp now);
 session_end ended_by(const candidate& session, timestamp now);
 // When a session that is beyond its limits ended.
 ending overdue_ending(const candidate& session, session_end how);

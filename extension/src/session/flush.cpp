@@ -21,13 +21,13 @@ statement write_touches{
     2,
     {UUIDARRAYOID, TIMESTAMPTZARRAYOID}};
 // For sessions that have no row yet. The session's row is held, so it cannot end meanwhile and
-// leave its touch behind.
+// leave its touch behind, and nobody else adds the same.
 statement add_touches{
     "INSERT INTO stash.session_touch (generation, id, touched_at, due_at)"
     " SELECT s.generation, s.id, g.touched_at, 'infinity'"
     " FROM stash.session s, unnest($1, $2) AS g (id, touched_at) WHERE s.id = g.id"
     " AND NOT EXISTS (SELECT FROM stash.session_touch t WHERE t.id = g.id)"
-    " FOR KEY SHARE OF s SKIP LOCKED ON CONFLICT DO NOTHING RETURNING id",
+    " FOR NO KEY UPDATE OF s SKIP LOCKED ON CONFLICT DO NOTHING RETURNING id",
     2,
     {UUIDARRAYOID, TIMESTAMPTZARRAYOID}};
 // What is in neither table has ended: nothing is left to write.
@@ -80,7 +80,7 @@ bool mark_done(batch* what, std::uint64_t rows) {
 }
 
 void write_batch(batch* what) {
-  StartTransactionCommand();
+  begin_upkeep();
   const as_owner owner;
   const auto open_ids = [&] { return ids_of(*what, true); };
   bool all = mark_done(what, run(write_touches, {open_ids(), moments_of(*what, true)}));

@@ -5,8 +5,7 @@
 // large table is mostly the space of ended sessions, the other generation takes over.
 //
 // TRUNCATE is not MVCC: a snapshot from before the last move would find the moved rows in neither
-// table. So it waits until no such snapshot is left. It takes its lock only if that is free, so
-// that nobody queues behind it.
+// table. So it waits until no such snapshot is left, and queues for its lock for a moment only.
 #include "session/generations.hpp"
 
 #include <optional>
@@ -155,7 +154,7 @@ Datum tid_datum(BlockNumber block) {
 
 // Moves what lives in the next pages; false behind the last one.
 bool move_pages(int from) {
-  StartTransactionCommand();
+  begin_upkeep();
   const BlockNumber end = blocks_of("session", from);
   const BlockNumber first = tables.next_block;
   if (first < end) {

@@ -82,7 +82,9 @@ std::optional<session_record> read_hot(const session_lookup& what, timestamp now
 void fill_hot(const session_lookup& what, const session_record& record, std::string_view bytes) {
   const int space = hot_space(false);
   const std::size_t largest = static_cast<std::size_t>(settings::max_value_kb) << 10;
-  if (space < 0 || bytes.size() > largest) return;
+  // A transaction that reads very many sessions keeps the first of them.
+  const bool full = current_log().keys_pending() >= static_cast<std::size_t>(settings::max_pending);
+  if (space < 0 || full || bytes.size() > largest) return;
   const hot_key key = key_of(what);
   set_request request;
   request.key = key.in(space);

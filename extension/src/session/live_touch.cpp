@@ -27,7 +27,7 @@ touch_array* open_array(void* memory) {
   std::vector<void*> locks(touch_lock_count);
   for (int i = 0; i < touch_lock_count; i++)
     locks[static_cast<std::size_t>(i)] = lock_at(lock_tranche::touch, i);
-  return new touch_array(memory, slots(), {acquire, release}, locks);
+  return new touch_array(memory, slots(), {acquire, release}, locks, GetCurrentTimestamp);
 }
 
 void initialize_array(void* memory) {
@@ -63,12 +63,13 @@ statement write_touch{
     " AND t.generation OPERATOR(pg_catalog.=) mine.generation",
     2,
     {UUIDOID, TIMESTAMPTZOID}};
-// The first touch of a session that has no row yet: only beside its session.
+// The first touch of a session that has no row yet, which only a session without an idle limit can
+// be. With shared memory the worker does this.
 statement add_touch{
     "INSERT INTO stash.session_touch (generation, id, touched_at, due_at)"
     " SELECT s.generation, s.id, $2, 'infinity' FROM stash.session s"
     " WHERE s.id OPERATOR(pg_catalog.=) $1 AND NOT EXISTS (SELECT FROM stash.session_touch t"
-    " WHERE t.id OPERATOR(pg_catalog.=) $1) FOR KEY SHARE OF s SKIP LOCKED"
+    " WHERE t.id OPERATOR(pg_catalog.=) $1) FOR NO KEY UPDATE OF s SKIP LOCKED"
     " ON CONFLICT DO NOTHING",
     2,
     {UUIDOID, TIMESTAMPTZOID}};
@@ -77,8 +78,8 @@ void write_through(const session_facts& facts, timestamp now) {
   if (XactReadOnly || IsInParallelMode()) return;
   const as_owner owner;
   const Datum id = uuid_datum(facts.id);
-  if (run(write_touch, {{id}, {TimestampTzGetDatum(now)}}) == 0)
-    (void)run(add_touch, {{id}, {TimestampTzGetDatum(now)}});
+  const bool written = run(write_touch, {{id}, {TimestampTzGetDatum(now)}}) > 0;
+  if (!written && array == nullptr) (void)run(add_touch, {{id}, {TimestampTzGetDatum(now)}});
   owner.finish();
 }
 
@@ -108,18 +109,10 @@ void touch_session(const session_facts& facts, timestamp now) {
     write_through(facts, now);
     return;
   }
-  switch (array->touch(MyDatabaseId, facts.id, now, patience_for(facts, now))) {
-    case touch_array::outcome::recorded:
-      return;
-    case touch_array::outcome::full:
-      // Memory will not say it: hot copies must be read again.
-      write_through(facts, now);
-      if (!XactReadOnly) invalidate_hot(facts);
-      return;
-    case touch_array::outcome::overdue:
-      write_through(facts, now);
-      return;
-  }
+  const auto outcome = array->touch(MyDatabaseId, facts.id, now, patience_for(facts, now));
+  // The worker cannot see what this transaction has created, and would take it for ended.
+  const bool may_be_ours = facts.created_at >= GetCurrentTransactionStartTimestamp();
+  if (outcome != touch_array::outcome::recorded || may_be_ours) write_through(facts, now);
 }
 
 }  // namespace stash

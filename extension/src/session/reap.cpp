@@ -41,14 +41,17 @@ statement unused_sessions{
 
 // Sessions that live are looked at again when their freshest touch says so.
 statement postpone{
-    "UPDATE stash.session_touch t SET due_at = g.due_at"
-    " FROM unnest($1, $2) AS g (id, due_at) WHERE t.id = g.id",
+    "UPDATE stash.session_touch t SET due_at = held.due_at"
+    " FROM (SELECT h.id, g.due_at FROM stash.session_touch h, unnest($1, $2) AS g (id, due_at)"
+    " WHERE h.id = g.id FOR UPDATE OF h SKIP LOCKED) AS held WHERE t.id = held.id",
     2,
     {UUIDARRAYOID, TIMESTAMPTZARRAYOID}};
 // A touch whose session is gone.
 statement drop_orphans{
-    "DELETE FROM stash.session_touch t WHERE t.due_at <= $1 AND t.due_at < 'infinity'"
-    " AND NOT EXISTS (SELECT FROM stash.session s WHERE s.id = t.id)",
+    "DELETE FROM stash.session_touch t USING (SELECT h.id FROM stash.session_touch h"
+    " WHERE h.due_at <= $1 AND h.due_at < 'infinity'"
+    " AND NOT EXISTS (SELECT FROM stash.session s WHERE s.id = h.id)"
+    " FOR UPDATE SKIP LOCKED) AS held WHERE t.id = held.id",
     1,
     {TIMESTAMPTZOID}};
 
@@ -71,8 +74,8 @@ void postpone_living(std::span<const candidate> living) {
 
 // Ends those of the last run's candidates that `judge` says ended; hands the others to `keep`.
 template <typename Judge>
-std::uint64_t end_overdue(const char* by, Judge judge, std::span<candidate>* living) {
-  const std::span<candidate> all = candidates();
+std::uint64_t end_overdue(std::span<candidate> all, const char* by, Judge judge,
+                          std::span<candidate>* living) {
   auto* endings = static_cast<ending*>(palloc(sizeof(ending) * Max(all.size(), std::size_t{1})));
   std::size_t ended = 0;
   std::size_t kept = 0;
@@ -98,13 +101,14 @@ std::uint64_t reap_expired(std::int64_t batch, const char* by) {
   const timestamp now = GetCurrentTimestamp();
   const bool from_start = batches_since_start++ % batches_a_pass == 0;
   if (from_start) expired_from = DT_NOBEGIN;
-  const std::uint64_t found = run(
+  const std::span<candidate> all = find_candidates(
       expired_sessions,
       {{TimestampTzGetDatum(expired_from)}, {TimestampTzGetDatum(now)}, {Int64GetDatum(batch)}});
+  const std::uint64_t found = all.size();
   if (found < static_cast<std::uint64_t>(batch)) batches_since_start = 0;
   timestamp last = expired_from;
   const std::uint64_t ended = end_overdue(
-      by,
+      all, by,
       [&](const candidate& each, ending* end) {
         last = Max(last, each.expires_at);
         *end = overdue_ending(each, session_end::expired);
@@ -121,33 +125,33 @@ std::uint64_t reap_expired(std::int64_t batch, const char* by) {
 std::uint64_t reap_idle(std::int64_t batch, const char* by) {
   const timestamp now = GetCurrentTimestamp();
   const Datum due = TimestampTzGetDatum(now - margin);
-  const std::uint64_t found = run(due_sessions, {{due}, {Int64GetDatum(batch)}});
+  const std::span<candidate> all = find_candidates(due_sessions, {{due}, {Int64GetDatum(batch)}});
   std::span<candidate> living;
   const std::uint64_t ended = end_overdue(
-      by,
+      all, by,
       [&](const candidate& each, ending* end) {
         const session_end how = ended_by(each, now - margin);
-        if (how == session_end::none) return false;
+        if (how == session_end::none || !each.exact) return false;
         *end = overdue_ending(each, how);
         return true;
       },
       &living);
   postpone_living(living);
   // Locked rows are left; so are touches of sessions that are gone, which nothing else would meet.
-  if (found == 0) (void)run(drop_orphans, {{due}});
+  if (all.empty()) (void)run(drop_orphans, {{due}});
   return ended;
 }
 
 std::uint64_t reap_unused(timestamp idle, std::int64_t batch, const char* by) {
   const timestamp now = GetCurrentTimestamp();
-  (void)run(
+  const std::span<candidate> all = find_candidates(
       unused_sessions,
       {{TimestampTzGetDatum(now - idle)}, {TimestampTzGetDatum(now)}, {Int64GetDatum(batch)}});
   return end_overdue(
-      by,
+      all, by,
       [&](const candidate& each, ending* end) {
         // Touched since the statement asked?
-        if (now - each.seen_at < idle) return false;
+        if (now - each.seen_at < idle || !each.exact) return false;
         *end = {each.id, end_kind::idle, now, each.seen_at};
         return true;
       },

@@ -78,6 +78,12 @@ Oid tables_owner() {
   return owner;
 }
 
+void begin_upkeep() {
+  StartTransactionCommand();
+  (void)set_config_option("lock_timeout", "1s", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+                          false);
+}
+
 as_owner::as_owner() {
   check_versions();
   GetUserIdAndSecContext(&user_, &context_);

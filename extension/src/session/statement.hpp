@@ -48,6 +48,10 @@ Datum result(std::uint64_t row, int column, bool* null);
 // The owner of the extension's tables.
 Oid tables_owner();
 
+// Begins a transaction of the worker. Its statements wait for no row; should one have to wait for
+// something all the same, it fails after a second, for the sweep must not wait with it.
+void begin_upkeep();
+
 // For _PG_init: tells the planner what size to take for the sessions' tables.
 void install_size_hook();
 

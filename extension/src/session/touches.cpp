@@ -27,15 +27,16 @@ void raise(std::atomic<timestamp>& value, timestamp to) {
 }  // namespace
 
 std::size_t touch_array::bytes_for(std::size_t slots) {
-  return header_bytes + sets_for(slots) * ways * sizeof(touch_slot);
+  return header_bytes + sets_for(slots) * sizeof(touch_set);
 }
 
 touch_array::touch_array(void* memory, std::size_t slots, const lock_functions& functions,
-                         std::span<void* const> locks)
+                         std::span<void* const> locks, timestamp (*clock)())
     : header_(static_cast<touch_header*>(memory)),
-      slots_(reinterpret_cast<touch_slot*>(static_cast<char*>(memory) + header_bytes)),
+      all_(reinterpret_cast<touch_set*>(static_cast<char*>(memory) + header_bytes)),
       sets_(sets_for(slots)),
-      functions_(functions) {
+      functions_(functions),
+      clock_(clock) {
   std::copy_n(locks.begin(), touch_lock_count, locks_.begin());
 }
 
@@ -52,7 +53,7 @@ touch_slot* touch_array::find(std::size_t set, std::uint32_t database, const ses
 }
 
 // A free slot, else the clean one that was used longest ago. Called under the set's lock.
-touch_slot* touch_array::make_room(std::size_t set, timestamp now) {
+touch_slot* touch_array::make_room(std::size_t set) {
   touch_slot* const slots = slots_of(set);
   touch_slot* oldest = nullptr;
   for (std::size_t i = 0; i < ways; i++) {
@@ -62,7 +63,8 @@ touch_slot* touch_array::make_room(std::size_t set, timestamp now) {
       oldest = &slots[i];
   }
   if (oldest == nullptr) return nullptr;
-  raise(header_->lost_at, now);
+  // Before the slot changes: whoever misses it there finds this.
+  raise(header_->lost_at, clock_());
   return oldest;
 }
 
@@ -88,8 +90,11 @@ touch_array::outcome touch_array::touch_exclusively(std::size_t set, std::uint32
   const held_lock lock = lock_set(set, lock_mode::exclusive);
   touch_slot* slot = find(set, database, id);
   if (slot == nullptr) {
-    slot = make_room(set, now);
-    if (slot == nullptr) return outcome::full;
+    slot = make_room(set);
+    if (slot == nullptr) {
+      raise(all_[set].refused_at, now);
+      return outcome::full;
+    }
     slot->id = id;
     slot->database = database;
     slot->state = dirty_slot;
@@ -111,7 +116,7 @@ timestamp touch_array::touched_at(std::uint32_t database, const session_id& id) 
   const std::size_t set = set_of(database, id);
   const held_lock lock = lock_set(set, lock_mode::shared);
   const touch_slot* slot = find(set, database, id);
-  return slot == nullptr ? 0 : slot->touched_at.load();
+  return slot == nullptr ? all_[set].refused_at.load() : slot->touched_at.load();
 }
 
 std::size_t touch_array::collect(std::uint32_t database, std::size_t* set,

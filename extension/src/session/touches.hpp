@@ -3,7 +3,8 @@
 // A fixed array apart from the evictable hot copies: sets of eight slots, a session's set chosen by
 // its id's hash. A slot is dirty while the tables do not know its moment yet; a dirty slot is never
 // given to another session. When all eight are dirty the touch is refused, and the caller writes
-// the table itself.
+// the table itself; the set keeps the moment of the last refusal, and sessions without a slot in it
+// count as used then: nobody is logged out for want of a slot.
 //
 // A clean slot may make room for another session; from then on nobody can tell from memory when its
 // session was used, so the moment of the latest such loss is kept: a copy of a session that was
@@ -39,6 +40,12 @@ struct touch_slot {
 };
 static_assert(sizeof(touch_slot) == 40);
 
+struct touch_set {
+  static constexpr std::size_t ways = 8;
+  touch_slot slots[ways];
+  std::atomic<timestamp> refused_at;
+};
+
 // What a database's worker tells its backends: when it has last written touches down, and which
 // generation of the table new sessions go to.
 struct worker_mark {
@@ -60,25 +67,26 @@ struct flushed_touch {
 
 class touch_array {
  public:
-  static constexpr std::size_t ways = 8;
+  static constexpr std::size_t ways = touch_set::ways;
 
   // The bytes for at least `slots` slots, and how many that gives.
   static std::size_t bytes_for(std::size_t slots);
 
+  // clock: what time it is, for when slots are given away.
   touch_array(void* memory, std::size_t slots, const lock_functions& functions,
-              std::span<void* const> locks);
+              std::span<void* const> locks, timestamp (*clock)());
   // Makes a new array out of zeroed memory.
   void initialize(timestamp now) { header_->lost_at.store(now); }
 
   enum class outcome : std::uint8_t {
     recorded,
     overdue,  // recorded, but the tables have not been told for longer than `patience`
-    full,     // not recorded
+    full,     // no slot for it: recorded for all sessions of the set that have none
   };
   // Never moves a session's moment backwards. overdue is said once in `patience`; with none, each
   // time.
   outcome touch(std::uint32_t database, const session_id& id, timestamp now, timestamp patience);
-  // The moment of the last touch that memory knows of; 0: none.
+  // The moment of the last touch that memory knows of, never one too early; 0: none.
   [[nodiscard]] timestamp touched_at(std::uint32_t database, const session_id& id) const;
   // Whether a copy read at that moment may lack a touch that memory has given up since.
   [[nodiscard]] bool may_lack(timestamp read_at) const {
@@ -104,20 +112,21 @@ class touch_array {
  private:
   worker_mark* mark_of(std::uint32_t database, bool make) const;
   [[nodiscard]] std::size_t set_of(std::uint32_t database, const session_id& id) const;
-  [[nodiscard]] touch_slot* slots_of(std::size_t set) const { return slots_ + set * ways; }
+  [[nodiscard]] touch_slot* slots_of(std::size_t set) const { return all_[set].slots; }
   [[nodiscard]] held_lock lock_set(std::size_t set, lock_mode mode) const {
     return {functions_, locks_[set % touch_lock_count], mode};
   }
   [[nodiscard]] touch_slot* find(std::size_t set, std::uint32_t database,
                                  const session_id& id) const;
-  [[nodiscard]] touch_slot* make_room(std::size_t set, timestamp now);
+  [[nodiscard]] touch_slot* make_room(std::size_t set);
   outcome touch_exclusively(std::size_t set, std::uint32_t database, const session_id& id,
                             timestamp now, timestamp patience);
 
   touch_header* header_;
-  touch_slot* slots_;
+  touch_set* all_;
   std::size_t sets_;
   lock_functions functions_;
+  timestamp (*clock_)();
   std::array<void*, touch_lock_count> locks_{};
 };
 

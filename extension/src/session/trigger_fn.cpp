@@ -54,6 +54,11 @@ void invalidate_row(HeapTuple row, TupleDesc shape) {
 
 statement delete_touch{
     "DELETE FROM stash.session_touch t WHERE t.id OPERATOR(pg_catalog.=) $1", 1, {UUIDOID}};
+statement delete_orphans{
+    "DELETE FROM stash.session_touch t WHERE NOT EXISTS (SELECT FROM stash.session s"
+    " WHERE s.id OPERATOR(pg_catalog.=) t.id)",
+    0,
+    {}};
 statement log_deletion{
     "INSERT INTO stash.session_history (slot, id, user_id, agent_id, created_at, last_seen_at,"
     " ended_at, kind, ended_by, ip, user_agent)"
@@ -108,7 +113,11 @@ STASH_FUNCTION(session_row_changed) {
 // AFTER TRUNCATE
 STASH_FUNCTION(session_truncated) {
   (void)trigger_data(fcinfo);
-  if (change_origin() != origin::worker) invalidate_all_hot();
+  if (change_origin() == origin::worker) return PointerGetDatum(nullptr);
+  invalidate_all_hot();
+  const as_owner owner;
+  (void)run(delete_orphans, {});
+  owner.finish();
   return PointerGetDatum(nullptr);
 }
 
