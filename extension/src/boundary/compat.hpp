@@ -35,6 +35,16 @@ inline bool is_table_owner(Oid relation, Oid role) {
 #endif
 }
 
+// PostgreSQL 16 can insert into summarizing indexes alone.
+inline void insert_index_tuples(ResultRelInfo* target, TupleTableSlot* slot, EState* state) {
+#if PG_VERSION_NUM >= 160000
+  List* rechecked = ExecInsertIndexTuples(target, slot, state, false, false, nullptr, NIL, false);
+#else
+  List* rechecked = ExecInsertIndexTuples(target, slot, state, false, false, nullptr, NIL);
+#endif
+  list_free(rechecked);
+}
+
 // PostgreSQL 15 declares tree walkers without a prototype for the callback.
 using tree_walker = bool (*)(Node*, void*);
 #if PG_VERSION_NUM < 160000

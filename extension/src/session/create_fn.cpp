@@ -7,6 +7,7 @@
 
 #include "boundary/guard.hpp"
 #include "boundary/settings.hpp"
+#include "cache/namespaces.hpp"
 #include "session/arguments.hpp"
 #include "session/ending.hpp"
 #include "session/live_touch.hpp"
@@ -170,10 +171,13 @@ STASH_FUNCTION(session_create) {
   const new_token token = make_token();
   facts.token = token.hash;
   const Datum row = row_of(fcinfo, facts, token);
-  const as_owner owner;
-  if (most > 0 && record.has(has_user)) make_room(record.user_id, most, now);
+  check_versions();
+  if (most > 0 && record.has(has_user)) {
+    const as_owner owner;
+    make_room(record.user_id, most, now);
+    owner.finish();
+  }
   insert_session(record);
-  owner.finish();
   return row;
 }
 

@@ -117,10 +117,12 @@ session_end ended_by(const candidate& session, timestamp now) {
   return ended_by(facts, session.seen_at, now);
 }
 
-ending overdue_ending(const candidate& session, session_end how) {
-  if (how == session_end::expired)
-    return {session.id, end_kind::expired, session.expires_at, session.seen_at};
-  return {session.id, end_kind::idle, session.seen_at + session.idle_limit, session.seen_at};
+// Of both limits the one that came first.
+ending overdue_ending(const candidate& session) {
+  const timestamp idle_end =
+      session.idle_limit == never ? never : session.seen_at + session.idle_limit;
+  if (idle_end < session.expires_at) return {session.id, end_kind::idle, idle_end, session.seen_at};
+  return {session.id, end_kind::expired, session.expires_at, session.seen_at};
 }
 
 int history_slot(timestamp at) {

@@ -37,8 +37,8 @@ std::span<candidate> find_candidates(statement& which, std::initializer_list<arg
 // Whether it lives, as far as anybody knows.
 bool may_live(const candidate& session, timestamp now);
 session_end ended_by(const candidate& session, timestamp now);
-// When a session that is beyond its limits ended.
-ending overdue_ending(const candidate& session, session_end how);
+// How and when a session that is beyond its limits ended.
+ending overdue_ending(const candidate& session);
 
 // Ends the sessions that are still there, in the present transaction, inside as_owner. How many.
 // ended_by: a role's name, or nullptr for the worker.

@@ -96,29 +96,43 @@ void write_batch(batch* what) {
   CommitTransactionCommand();
 }
 
+// The next batch from a set of the array on; advances it, to 0 behind the last one.
+void flush_batch(touch_array* touches, std::size_t* set) {
+  static batch present;
+  present.count = touches->collect(MyDatabaseId, set, present.touches);
+  std::fill_n(present.done, present.count, false);
+  if (present.count > 0) {
+    write_batch(&present);
+    pause_here(pause_point::touch_flushed);
+  }
+  for (std::size_t i = 0; i < present.count; i++)
+    if (present.done[i]) touches->settle(MyDatabaseId, present.touches[i]);
+}
+
 }  // namespace
 
 bool flush_touches(worker::task_context& context) {
   static std::size_t set = 0;
   touch_array* touches = live_touches();
   if (touches == nullptr) return false;
-  static batch present;
   do {
     CHECK_FOR_INTERRUPTS();
-    present.count = touches->collect(MyDatabaseId, &set, present.touches);
-    std::fill_n(present.done, present.count, false);
-    if (present.count > 0) {
-      write_batch(&present);
-      pause_here(pause_point::touch_flushed);
-    }
-    for (std::size_t i = 0; i < present.count; i++)
-      if (present.done[i]) touches->settle(MyDatabaseId, present.touches[i]);
+    flush_batch(touches, &set);
     if (set == 0) {
       touches->mark_flushed(MyDatabaseId, GetCurrentTimestamp());
       return false;
     }
   } while (!context.out_of_time());
   return true;
+}
+
+void flush_last_touches() {
+  touch_array* touches = live_touches();
+  if (touches == nullptr) return;
+  std::size_t set = 0;
+  do {
+    flush_batch(touches, &set);
+  } while (set != 0);
 }
 
 }  // namespace stash

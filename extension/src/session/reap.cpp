@@ -55,6 +55,15 @@ statement drop_orphans{
     1,
     {TIMESTAMPTZOID}};
 
+// Those that are due never: a session ended while somebody wrote its touch.
+statement drop_all_orphans{
+    "DELETE FROM stash.session_touch t USING (SELECT h.id FROM stash.session_touch h"
+    " WHERE h.due_at = 'infinity'"
+    " AND NOT EXISTS (SELECT FROM stash.session s WHERE s.id = h.id) LIMIT $1"
+    " FOR UPDATE SKIP LOCKED) AS held WHERE t.id = held.id",
+    1,
+    {INT8OID}};
+
 void postpone_living(std::span<const candidate> living) {
   if (living.empty()) return;
   const auto count = static_cast<int>(living.size());
@@ -111,7 +120,7 @@ std::uint64_t reap_expired(std::int64_t batch, const char* by) {
       all, by,
       [&](const candidate& each, ending* end) {
         last = Max(last, each.expires_at);
-        *end = overdue_ending(each, session_end::expired);
+        *end = overdue_ending(each);
         return true;
       },
       nullptr);
@@ -132,7 +141,7 @@ std::uint64_t reap_idle(std::int64_t batch, const char* by) {
       [&](const candidate& each, ending* end) {
         const session_end how = ended_by(each, now - margin);
         if (how == session_end::none || !each.exact) return false;
-        *end = overdue_ending(each, how);
+        *end = overdue_ending(each);
         return true;
       },
       &living);
@@ -140,6 +149,11 @@ std::uint64_t reap_idle(std::int64_t batch, const char* by) {
   // Locked rows are left; so are touches of sessions that are gone, which nothing else would meet.
   if (all.empty()) (void)run(drop_orphans, {{due}});
   return ended;
+}
+
+void drop_orphaned_touches() {
+  constexpr std::int64_t at_once = 1000;
+  while (run(drop_all_orphans, {{Int64GetDatum(at_once)}}) == at_once) CHECK_FOR_INTERRUPTS();
 }
 
 std::uint64_t reap_unused(timestamp idle, std::int64_t batch, const char* by) {

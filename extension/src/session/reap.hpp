@@ -13,4 +13,7 @@ std::uint64_t reap_idle(std::int64_t batch, const char* by);
 // Sessions that were not used for `idle` microseconds, whatever their own limits. O(sessions).
 std::uint64_t reap_unused(timestamp idle, std::int64_t batch, const char* by);
 
+// Touches of sessions that are gone, which nothing else would meet. O(touches).
+void drop_orphaned_touches();
+
 }  // namespace stash

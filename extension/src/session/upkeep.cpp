@@ -22,6 +22,8 @@ int history_interval() {
   return static_cast<int>(Min(60'000.0, settings::session_history_retention_s * 1000 / 12));
 }
 
+int orphan_interval() { return 3600 * 1000; }
+
 constexpr std::int64_t batch = 1000;
 
 // Bounded batches, each a transaction, until nothing is left or others are due.
@@ -48,6 +50,15 @@ bool forget(worker::task_context&) {
   return false;
 }
 
+bool drop_orphans(worker::task_context&) {
+  begin_upkeep();
+  const as_owner owner;
+  drop_orphaned_touches();
+  owner.finish();
+  CommitTransactionCommand();
+  return false;
+}
+
 void forget_database(unsigned int database) {
   if (touch_array* touches = live_touches()) touches->forget_database(database);
 }
@@ -59,6 +70,9 @@ void register_session_tasks() {
   worker::register_worker_task({"ended sessions", reap_interval, reap, false, false});
   worker::register_worker_task({"session generations", generation_interval, tend, false, false});
   worker::register_worker_task({"session history", history_interval, forget, false, false});
+  worker::register_worker_task(
+      {"orphaned session touches", orphan_interval, drop_orphans, false, false});
+  worker::register_worker_farewell(flush_last_touches);
   worker::register_extension_table("session");
   worker::register_extension_table("session_touch");
   worker::register_extension_table("session_history");

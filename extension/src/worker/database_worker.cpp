@@ -150,6 +150,22 @@ void loop() {
   }
 }
 
+// A server that shuts down lets its workers end what they do. Whatever fails here is left: the exit
+// goes on.
+void say_farewell() {
+  HOLD_INTERRUPTS();
+  PG_TRY();
+  { call_worker_farewells(); }
+  PG_CATCH();
+  {
+    EmitErrorReport();
+    FlushErrorState();
+    AbortOutOfAnyTransaction();
+  }
+  PG_END_TRY();
+  RESUME_INTERRUPTS();
+}
+
 void run_worker(int index) {
   assignment given;
   memcpy(&given, MyBgworkerEntry->bgw_extra, sizeof given);
@@ -164,6 +180,7 @@ void run_worker(int index) {
   look();
   self.tasks.start(worker_tasks(), worker_activity(self.index));
   loop();
+  say_farewell();
   // SIGTERM: the launcher starts another one soon, unless it is told to end too.
   proc_exit(0);
 }

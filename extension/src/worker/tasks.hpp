@@ -54,6 +54,10 @@ void register_launcher_task(const task& task);
 // once if need be. One that was dropped while no launcher ran is told only if it had a worker.
 void register_database_gone(void (*callback)(unsigned int database));
 
+// Called once in a database's worker that is told to end while no task runs: what it still wants to
+// write down. Outside a transaction, with interrupts held off, so it must be short.
+void register_worker_farewell(void (*callback)());
+
 // A table in schema stash without which no task makes sense (a damaged or half-restored database).
 void register_extension_table(const char* name);
 
@@ -66,6 +70,7 @@ struct task_list {
 task_list worker_tasks();
 task_list launcher_tasks();
 void call_database_gone(unsigned int database);
+void call_worker_farewells();
 // Visits the registered tables until `visit` returns false.
 bool every_extension_table(bool (*visit)(const char* name));
 
