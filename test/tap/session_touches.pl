@@ -130,4 +130,35 @@ $small->stop('immediate');
 $small->start;
 cmp_ok(seen_at($small, $alone), '>', $first, '... and outlives a crash');
 
+# A clean shutdown writes down what memory knows, whatever the interval.
+$small->safe_psql('postgres', 'ALTER SYSTEM RESET stash.max_workers');
+$small->safe_psql('postgres', q{ALTER SYSTEM SET stash.session_flush_interval = '1h'});
+$small->restart;
+wait_until($small, q{SELECT state = 'running' AND tasks_run > 3 FROM stash.worker_status() WHERE database = 'postgres'});
+my ($kept) = begin_session($small, "'kept', idle_ttl => 100000");
+$begun = written_at($small, $kept);
+$small->safe_psql('postgres', "SELECT stash.session_touch('$kept')");
+is(written_at($small, $kept), $begun, 'a touch that is in memory only');
+$small->restart;
+cmp_ok(written_at($small, $kept), '>', $begun, '... is written down by a clean shutdown');
+
+# The worker waits for nobody: a transaction that wrote a touch and stays open holds up neither the
+# other sessions' ends nor their log-outs.
+my $long = $small->background_psql('postgres', on_error_stop => 1);
+my ($held, $held_token) = begin_session($small, "'held', idle_ttl => 4");
+my ($other) = begin_session($small, "'other', idle_ttl => 1");
+sleep 1.2;
+$small->safe_psql('postgres', q{ALTER SYSTEM SET stash.session_flush_interval = '1s'});
+$small->reload;
+$long->query_safe('BEGIN');
+$long->query_safe("UPDATE stash.session_touch SET touched_at = now() WHERE id = '$held'");
+wait_until($small, "SELECT count(*) = 1 FROM stash.session_history() WHERE id = '$other' AND kind = 'idle'");
+pass('a session ends while the touch of another is locked');
+sleep 4;
+is($small->safe_psql('postgres', "SET lock_timeout = '3s'; SELECT stash.session_delete('$kept')"), 't', '... and one can be deleted');
+$long->query_safe('ROLLBACK');
+$long->quit;
+wait_until($small, "SELECT count(*) = 1 FROM stash.session_history() WHERE id = '$held' AND kind = 'idle'");
+is($small->safe_psql('postgres', q{SELECT count(*) FROM stash.worker_status() WHERE failures > 0}), '0', 'no task of the worker failed');
+
 done_testing();
