@@ -1,0 +1,89 @@
+// The typed client on a pool: every call takes a connection for as long as it lasts.
+//
+//   stash::client client({.conninfo = "dbname=app"});
+//   client.cache().set("k", 42, {.ttl = stash::seconds{60}});
+//   std::optional<int> found = client.cache().get<int>("k");
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <random>
+#include <type_traits>
+
+#include "stash/transaction.hpp"
+
+namespace stash {
+
+/// One call that ended, for the hook.
+struct call_metrics {
+  std::string_view sql;
+  std::chrono::nanoseconds took{0};
+  bool failed = false;
+};
+
+struct client_options {
+  /// A call that changes nothing is done again when its connection breaks, this often.
+  int read_attempts = 3;
+  /// A statement that takes longer is cancelled (timeout_error).
+  std::optional<std::chrono::milliseconds> call_timeout = {};
+  /// Called after each call, in the caller's thread; must not throw.
+  std::function<void(const call_metrics&)> on_call = {};
+};
+
+/// Thread-safe.
+class STASH_API client : private executor {
+ public:
+  explicit client(pool_options pool, client_options options = {});
+  /// On a pool that others use as well.
+  explicit client(std::shared_ptr<pool> shared, client_options options = {});
+  ~client() override;
+
+  [[nodiscard]] stash::cache cache(std::string name_space = "default") {
+    return stash::cache(*this, std::move(name_space));
+  }
+  [[nodiscard]] stash::sessions sessions() { return stash::sessions(*this); }
+  [[nodiscard]] stash::admin admin() { return stash::admin(*this); }
+
+  /// Runs `work(transaction&)` and commits; does it all again after a retryable error (40001,
+  /// 40P01, a connection lost before COMMIT), with growing, random pauses. What `work` returns is
+  /// returned. It must have no effect outside the database, for it may run several times.
+  template <typename Work>
+  auto transact(Work work, const transaction_options& options = {}) {
+    for (int attempt = 1;; attempt++) {
+      bool committing = false;
+      try {
+        pooled_connection on = connections_->acquire();
+        transaction mine(*on, options);
+        if constexpr (std::is_void_v<decltype(work(mine))>) {
+          work(mine);
+          committing = true;
+          mine.commit();
+          return;
+        } else {
+          auto value = work(mine);
+          committing = true;
+          mine.commit();
+          return value;
+        }
+      } catch (const error& failed) {
+        // A COMMIT whose answer was lost may have happened: doing it again could do it twice.
+        const bool unknown = committing && failed.connection_lost();
+        if (!failed.retryable() || unknown || attempt >= options.attempts) throw;
+      }
+      pause_before_retry(attempt, options);
+    }
+  }
+
+  [[nodiscard]] pool& connections() noexcept { return *connections_; }
+
+ private:
+  result execute(std::string_view sql, const parameters& values, bool again) override;
+  result execute_once(std::string_view sql, const parameters& values);
+  static void pause_before_retry(int attempt, const transaction_options& options);
+
+  std::shared_ptr<pool> connections_;
+  client_options options_;
+};
+
+}  // namespace stash

@@ -1,0 +1,91 @@
+// One connection to the server, and the statements that are prepared on it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "stash/error.hpp"
+#include "stash/result.hpp"
+
+extern "C" {
+typedef struct pg_conn PGconn;
+}
+
+namespace stash {
+
+struct connection_options {
+  /// As libpq reads it: "host=… dbname=…" or a postgresql:// URI; several hosts are fine.
+  std::string conninfo = {};
+  /// Prepare each statement once and use it by name. Off: unnamed statements, as a PgBouncer
+  /// before 1.21 in transaction mode needs them.
+  bool prepared_statements = true;
+  std::chrono::milliseconds connect_timeout{10'000};
+};
+
+/// Not thread-safe: one thread at a time.
+class STASH_API connection {
+ public:
+  /// Connects. Error: connection_error.
+  explicit connection(connection_options options);
+  ~connection();
+  connection(connection&&) noexcept;
+  connection& operator=(connection&&) noexcept;
+
+  /// Runs a statement with parameters; results come in binary form. With a timeout the statement is
+  /// cancelled when it takes longer (timeout_error). Other errors: server_error, connection_error.
+  result execute(std::string_view sql, const parameters& values = {},
+                 std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+  /// Runs statements without parameters, as BEGIN; several, divided by semicolons, are one
+  /// transaction unless they say otherwise.
+  void command(const std::string& sql);
+
+  /// Asks the server for a sign of life. False when the connection is broken.
+  [[nodiscard]] bool check() noexcept;
+  /// Whether libpq still believes in the connection; costs nothing.
+  [[nodiscard]] bool usable() const noexcept;
+  /// A transaction is open, or failed and not ended.
+  [[nodiscard]] bool in_transaction() const noexcept;
+  /// A statement of the transaction failed: all that is left is to roll it back.
+  [[nodiscard]] bool failed_transaction() const noexcept;
+  [[nodiscard]] int server_process() const noexcept;
+  /// The server answers reads only: a standby, or default_transaction_read_only.
+  [[nodiscard]] bool read_only() const noexcept;
+  [[nodiscard]] PGconn* native() const noexcept { return handle_.get(); }
+
+ private:
+  friend class pipeline;
+  struct closer {
+    void operator()(PGconn* handle) const;
+  };
+
+  using deadline = std::optional<std::chrono::steady_clock::time_point>;
+  const std::string* prepared(std::string_view sql, const parameters& values, deadline until = {});
+  PGresult* send_and_wait(std::string_view sql, const parameters& values, deadline until);
+  PGresult* wait_until(std::chrono::steady_clock::time_point until);
+  void cancel() noexcept;
+  [[nodiscard]] result checked(PGresult* rows);
+  void fill(const parameters& values);
+  [[noreturn]] void throw_lost();
+
+  // A statement is prepared for the types of its parameters: the same text with others is another.
+  struct text_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+
+  connection_options options_;
+  std::unique_ptr<PGconn, closer> handle_;
+  std::unordered_map<std::string, std::string, text_hash, std::equal_to<>> statements_;
+  // Scratch space for one call's parameters and the key of its statement.
+  std::string key_;
+  std::vector<const char*> pointers_;
+  std::vector<int> lengths_;
+  std::vector<int> formats_;
+  std::vector<unsigned> types_;
+};
+
+}  // namespace stash

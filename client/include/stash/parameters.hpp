@@ -1,0 +1,94 @@
+// The parameters of a statement, encoded as the server reads them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stash/export.hpp"
+#include "stash/secret.hpp"
+
+namespace stash {
+
+using json = nlohmann::json;
+using clock = std::chrono::system_clock;
+using time_point = clock::time_point;
+/// Durations of the API, in seconds; infinity is "never".
+using seconds = std::chrono::duration<double>;
+
+/// Values in the order $1, $2, …; every add() appends one. Texts are copied.
+class STASH_API parameters {
+ public:
+  parameters& add(std::string_view text);
+  parameters& add(const char* text) { return add(std::string_view(text)); }
+  parameters& add(const std::string& text) { return add(std::string_view(text)); }
+  parameters& add(std::int64_t number);
+  parameters& add(std::int32_t number);
+  parameters& add(double number);
+  parameters& add(bool value);
+  parameters& add(seconds duration) { return add(duration.count()); }
+  parameters& add(const json& value);
+  parameters& add(time_point moment);
+  parameters& add(std::span<const std::byte> bytes);
+  parameters& add(std::span<const std::string> texts);
+  parameters& add(std::span<const json> values);
+  parameters& add(std::span<const double> numbers);
+  parameters& add(const secret& text) { return add(text.reveal()); }
+  parameters& add(std::nullopt_t);
+  template <typename T>
+  parameters& add(const std::optional<T>& value) {
+    if (value) return add(*value);
+    // The type of what is missing, so that a statement prepared with NULL fits a value later.
+    return add(T{}).last_is_null();
+  }
+  template <typename T>
+  parameters& add(const std::vector<T>& values) {
+    return add(std::span<const T>(values));
+  }
+  /// A JSON text as jsonb, without parsing it here.
+  parameters& add_json_text(std::string_view text);
+  /// A uuid or an inet address, which the server reads as text.
+  parameters& add_as(std::string_view text, unsigned type);
+  parameters& add_uuids(std::span<const std::string> ids);
+
+  void clear();
+  [[nodiscard]] int count() const { return static_cast<int>(values_.size()); }
+  /// The OID of a parameter's type, counted from 0; 0 leaves the choice to the server.
+  [[nodiscard]] unsigned type(int index) const { return at(index).type; }
+  /// What is sent for it; nothing for NULL.
+  [[nodiscard]] std::optional<std::string_view> bytes(int index) const {
+    const value& one = at(index);
+    if (one.length < 0) return std::nullopt;
+    return std::string_view(buffer_).substr(one.offset, static_cast<std::size_t>(one.length));
+  }
+
+ private:
+  friend class connection;
+  friend class pipeline;
+  struct value {
+    unsigned type;
+    std::size_t offset;
+    int length;  // −1: NULL
+    int format;  // 0 text, 1 binary
+  };
+  [[nodiscard]] const value& at(int index) const {
+    return values_.at(static_cast<std::size_t>(index));
+  }
+  parameters& append(unsigned type, std::string_view bytes, int format);
+  parameters& last_is_null();
+
+  std::string buffer_;
+  std::vector<value> values_;
+};
+
+/// Types that have no C++ type of their own here.
+inline constexpr unsigned uuid_type = 2950;
+inline constexpr unsigned inet_type = 869;
+inline constexpr unsigned interval_type = 1186;
+
+}  // namespace stash

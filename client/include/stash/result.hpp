@@ -1,0 +1,51 @@
+// What a statement returned. Values are read from libpq's memory, nothing is copied before.
+#pragma once
+
+#include <memory>
+
+#include "stash/parameters.hpp"
+
+extern "C" {
+typedef struct pg_result PGresult;
+}
+
+namespace stash {
+
+/// Rows and columns count from 0. Reading a NULL as anything but an optional is a usage_error, and
+/// so is reading a column as a type that it does not have.
+class STASH_API result {
+ public:
+  explicit result(PGresult* owned) : rows_(owned, &free) {}
+
+  [[nodiscard]] int rows() const;
+  [[nodiscard]] int columns() const;
+  [[nodiscard]] bool empty() const { return rows() == 0; }
+  /// How many rows an INSERT, UPDATE or DELETE changed.
+  [[nodiscard]] std::int64_t affected() const;
+  [[nodiscard]] bool is_null(int row, int column) const;
+  /// The bytes as the server sent them.
+  [[nodiscard]] std::string_view raw(int row, int column) const;
+
+  [[nodiscard]] std::int64_t integer(int row, int column) const;
+  [[nodiscard]] double number(int row, int column) const;
+  [[nodiscard]] bool boolean(int row, int column) const;
+  [[nodiscard]] std::string text(int row, int column) const;
+  /// The text of a json or jsonb value, not parsed.
+  [[nodiscard]] std::string_view json_text(int row, int column) const;
+  [[nodiscard]] json document(int row, int column) const;
+  [[nodiscard]] time_point moment(int row, int column) const;
+  [[nodiscard]] std::string uuid(int row, int column) const;
+  /// A text[] or jsonb[] of one dimension: the elements' bytes, nothing for NULL ones.
+  [[nodiscard]] std::vector<std::optional<std::string_view>> elements(int row, int column) const;
+
+ private:
+  static void free(PGresult* rows);
+  [[nodiscard]] std::string_view checked(int row, int column, unsigned type) const;
+
+  std::unique_ptr<PGresult, void (*)(PGresult*)> rows_;
+};
+
+/// The text within a jsonb value as it travels in binary form.
+STASH_API std::string_view json_text_of(std::string_view binary);
+
+}  // namespace stash

@@ -1,0 +1,13 @@
+// Everything of the client.
+#pragma once
+
+#include "stash/admin.hpp"
+#include "stash/cache.hpp"
+#include "stash/client.hpp"
+#include "stash/connection.hpp"
+#include "stash/error.hpp"
+#include "stash/pipeline.hpp"
+#include "stash/pool.hpp"
+#include "stash/secret.hpp"
+#include "stash/sessions.hpp"
+#include "stash/transaction.hpp"

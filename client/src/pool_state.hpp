@@ -1,0 +1,83 @@
+// What a pool and its handles share.
+//
+// Lock: `mutex` guards everything here but a slot's connection, which belongs to whoever holds the
+// slot: its borrower, or the pool while the slot stands in `idle`. No connection is made, asked or
+// closed under the lock.
+// Invariants: `open` counts slots and promises to connect, never more than max_size when a new one
+// is made; nobody waits while a connection is idle or may be made; waiters are served in the order
+// in which they came.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "stash/pool.hpp"
+#include "wait_histogram.hpp"
+
+namespace stash::detail {
+
+using steady = std::chrono::steady_clock;
+
+struct pool_slot {
+  std::unique_ptr<connection> link;
+  steady::time_point expires;
+  steady::time_point idle_since;
+  // Of the present loan.
+  steady::time_point since;
+  std::source_location where;
+  std::thread::id thread;
+  bool reported = false;
+  bool lent = false;
+};
+
+// Somebody in line. Gets a slot, or the promise of a place for a connection of its own.
+struct pool_waiter {
+  std::condition_variable called;
+  pool_slot* slot = nullptr;
+  bool may_connect = false;
+  bool turned_away = false;  // the pool was closed
+};
+
+struct pool_state {
+  explicit pool_state(pool_options given) : options(std::move(given)) {}
+
+  pool_slot* acquire(steady::time_point deadline, std::source_location where);
+  pool_slot* try_acquire(std::source_location where);
+  void release(pool_slot* slot, bool discard) noexcept;
+  void close() noexcept;
+  void resize(std::size_t min_size, std::size_t max_size);
+  void maintain();
+  std::size_t terminate_idle(std::chrono::milliseconds idle_for, bool count_minimum);
+  std::size_t check_idle();
+
+  pool_options options;
+  mutable std::mutex mutex;
+  std::condition_variable changed;  // drain() and the maintenance thread wait here
+  std::vector<std::unique_ptr<pool_slot>> slots;
+  std::vector<pool_slot*> idle;  // the last one back is the first one out
+  std::deque<pool_waiter*> waiters;
+  std::size_t open = 0;
+  bool closed = false;
+  // When a connection was last found broken: those that lay idle then are asked before they are
+  // lent, for a server that restarted took them all.
+  steady::time_point broken_at = steady::time_point::min();
+  pool_statistics figures;
+  wait_histogram waits;
+  std::thread maintenance;
+
+ private:
+  pool_slot* wait_in_line(std::unique_lock<std::mutex>& lock, steady::time_point deadline);
+  pool_slot* lend(std::unique_lock<std::mutex>& lock, pool_slot* slot, std::source_location where);
+  pool_slot* connect(std::unique_lock<std::mutex>& lock);
+  std::unique_ptr<connection> make_connection();
+  bool fit(const pool_slot& slot, steady::time_point now) const;
+  std::unique_ptr<pool_slot> take_out(pool_slot* slot);
+  void pass_on_place();
+  void report_leaks();
+  void fill_minimum();
+};
+
+}  // namespace stash::detail

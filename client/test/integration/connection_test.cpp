@@ -1,0 +1,258 @@
+// Connections, transactions, pipelines; a server that restarts underneath.
+#include "server.hpp"
+
+namespace {
+
+using namespace test;
+using stash::json;
+using stash::parameters;
+
+TEST(connection, times_out_and_stays_usable) {
+  stash::connection on({});
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_THROW(on.execute("SELECT pg_sleep(30)", {}, 100ms), stash::timeout_error);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 10s);
+  EXPECT_EQ(on.execute("SELECT 1", {}, 10s).integer(0, 0), 1);
+}
+
+TEST(connection, times_out_while_preparing) {
+  stash::connection on({}), other({});
+  other.command("DROP TABLE IF EXISTS locked; CREATE TABLE locked (i int)");
+  other.command("BEGIN; LOCK TABLE locked");
+  EXPECT_THROW(on.execute("SELECT * FROM locked", {}, 100ms), stash::timeout_error);
+  other.command("COMMIT");
+  EXPECT_EQ(on.execute("SELECT * FROM locked", {}, 10s).rows(), 0);
+  other.command("DROP TABLE locked");
+}
+
+TEST(connection, one_text_with_different_types) {
+  stash::connection on({});
+  const std::string sql = "SELECT $1";
+  EXPECT_EQ(on.execute(sql, parameters().add(std::int32_t{5})).integer(0, 0), 5);
+  EXPECT_EQ(on.execute(sql, parameters().add("five")).text(0, 0), "five");
+  EXPECT_EQ(on.execute(sql, parameters().add(std::int64_t{5})).integer(0, 0), 5);
+  EXPECT_TRUE(on.execute(sql, parameters().add(std::optional<double>())).is_null(0, 0));
+  EXPECT_EQ(on.execute(sql, parameters().add(0.25)).number(0, 0), 0.25);
+}
+
+TEST(connection, statements_that_vanish_are_prepared_again) {
+  stash::connection on({});
+  on.execute("SELECT 1");
+  on.command("DISCARD ALL");
+  EXPECT_EQ(on.execute("SELECT 1").integer(0, 0), 1);
+  on.command("CREATE TEMPORARY TABLE changing (a int)");
+  EXPECT_EQ(on.execute("SELECT * FROM changing").columns(), 1);
+  on.command("ALTER TABLE changing ADD b int");
+  EXPECT_EQ(on.execute("SELECT * FROM changing").columns(), 2);
+}
+
+TEST(connection, many_statements_do_not_fill_the_server) {
+  stash::connection on({});
+  for (int i = 0; i < 600; i++)
+    EXPECT_EQ(on.execute("SELECT " + std::to_string(i)).integer(0, 0), i);
+  EXPECT_LE(on.execute("SELECT count(*) FROM pg_prepared_statements").integer(0, 0), 500);
+}
+
+TEST(connection, without_prepared_statements) {
+  stash::connection on({.prepared_statements = false});
+  for (int i = 0; i < 3; i++)
+    EXPECT_EQ(on.execute("SELECT $1", parameters().add(std::int32_t{i})).integer(0, 0), i);
+  stash::pipeline batch(on);
+  for (int i = 0; i < 3; i++) batch.add("SELECT $1", i);
+  EXPECT_EQ(batch.run()[2].integer(0, 0), 2);
+  EXPECT_EQ(on.execute("SELECT count(*) FROM pg_prepared_statements").integer(0, 0), 0);
+}
+
+TEST(connection, copy_is_refused) {
+  for (const auto timeout : {std::optional<std::chrono::milliseconds>(), {1000ms}}) {
+    stash::connection on({.prepared_statements = false});
+    EXPECT_THROW(on.execute("COPY (SELECT 1) TO STDOUT", {}, timeout), stash::usage_error);
+    EXPECT_FALSE(on.usable());
+    EXPECT_THROW(on.execute("SELECT 1"), stash::connection_error);
+    EXPECT_FALSE(on.check());
+  }
+}
+
+TEST(connection, results_are_read_as_what_they_are) {
+  stash::connection on({});
+  const auto rows = on.execute(
+      "SELECT 1::int2, 1.5::float4, true, 'x'::text, NULL::int, '2000-01-01 "
+      "00:00:01+00'::timestamptz,"
+      " '[1]'::json, ARRAY['a', NULL], '00010203-0405-0607-0809-0a0b0c0d0e0f'::uuid");
+  EXPECT_EQ(rows.integer(0, 0), 1);
+  EXPECT_EQ(rows.number(0, 1), 1.5);
+  EXPECT_TRUE(rows.boolean(0, 2));
+  EXPECT_THROW((void)rows.boolean(0, 3), stash::usage_error);
+  EXPECT_THROW((void)rows.integer(0, 3), stash::usage_error);
+  EXPECT_THROW((void)rows.integer(0, 4), stash::usage_error);
+  EXPECT_THROW((void)rows.integer(1, 0), stash::usage_error);
+  EXPECT_EQ(rows.moment(0, 5), stash::time_point(std::chrono::seconds(946'684'801)));
+  EXPECT_EQ(rows.document(0, 6), json::parse("[1]"));
+  EXPECT_FALSE(rows.elements(0, 7)[1].has_value());
+  EXPECT_EQ(rows.uuid(0, 8), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+}
+
+TEST(pipeline, ten_thousand_large_values_do_not_block) {
+  for (const bool prepared : {true, false}) {
+    stash::connection on({.prepared_statements = prepared});
+    stash::pipeline batch(on);
+    const std::string large(4000, 'x');
+    for (int i = 0; i < 10'000; i++) batch.add("SELECT $1::text", large);
+    const auto results = batch.run();
+    ASSERT_EQ(results.size(), 10'000u);
+    EXPECT_EQ(results[9'999].raw(0, 0).size(), 4000u);
+  }
+}
+
+TEST(pipeline, an_error_in_the_middle) {
+  stash::connection on({});
+  on.command("CREATE TEMPORARY TABLE numbers (i int)");
+  stash::pipeline batch(on);
+  batch.add("INSERT INTO numbers VALUES ($1)", 1);
+  batch.add("SELECT 1 / $1", 0);
+  batch.add("INSERT INTO numbers VALUES ($1)", 2);
+  try {
+    batch.run();
+    FAIL();
+  } catch (const stash::server_error& failed) {
+    EXPECT_EQ(failed.sqlstate(), "22012");
+  }
+  EXPECT_EQ(batch.size(), 0u);
+  EXPECT_FALSE(on.in_transaction());
+  EXPECT_EQ(on.execute("SELECT count(*) FROM numbers").integer(0, 0), 0);
+  EXPECT_EQ(batch.add("SELECT 7").run()[0].integer(0, 0), 7);
+  batch.add("SELEKT");
+  EXPECT_THROW(batch.run(), stash::server_error);
+  EXPECT_EQ(batch.add("SELECT 7").run()[0].integer(0, 0), 7);
+}
+
+TEST(pipeline, a_connection_that_dies_in_it) {
+  stash::connection on({});
+  stash::pipeline batch(on);
+  batch.add("SELECT pg_terminate_backend(pg_backend_pid())").add("SELECT 1");
+  EXPECT_THROW(batch.run(), stash::error);
+  EXPECT_FALSE(on.check());
+}
+
+class transactions : public with_client {};
+
+TEST_F(transactions, commit_and_roll_back_with_the_cache) {
+  auto cache = client.cache(name);
+  client.transact([&](stash::transaction& work) {
+    work.cache(name).set("k", 1, {.fresh = true});
+    EXPECT_FALSE(cache.exists("k"));
+  });
+  EXPECT_TRUE(cache.exists("k"));
+  struct mine {};
+  EXPECT_THROW(client.transact([&](stash::transaction& work) {
+    work.cache(name).set("l", 1, {.fresh = true});
+    throw mine();
+  }),
+               mine);
+  EXPECT_FALSE(cache.exists("l"));
+  EXPECT_EQ(client.connections().statistics().closed_broken, 0u);
+}
+
+TEST_F(transactions, serialization_failures_are_tried_again) {
+  const std::string table = "counter_" + name;
+  client.transact([&](stash::transaction& work) {
+    work.execute("CREATE TABLE " + table + " AS SELECT 0 AS n");
+  });
+  std::atomic<int> attempts = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++)
+    threads.emplace_back([&] {
+      for (int n = 0; n < 5; n++)
+        client.transact(
+            [&](stash::transaction& work) {
+              attempts++;
+              const auto seen = work.execute("SELECT n FROM " + table).integer(0, 0);
+              std::this_thread::sleep_for(2ms);
+              work.execute("UPDATE " + table + " SET n = $1", static_cast<std::int32_t>(seen + 1));
+            },
+            {.level = stash::isolation::serializable, .attempts = 100});
+    });
+  for (auto& each : threads) each.join();
+  const auto total = client.transact([&](stash::transaction& work) {
+    return work.execute("SELECT n FROM " + table).integer(0, 0);
+  });
+  EXPECT_EQ(total, 20);
+  EXPECT_GT(attempts, 20);
+  client.transact([&](stash::transaction& work) { work.execute("DROP TABLE " + table); });
+}
+
+TEST_F(transactions, gives_up_after_the_attempts) {
+  int attempts = 0;
+  EXPECT_THROW(client.transact(
+                   [&](stash::transaction& work) {
+                     attempts++;
+                     work.execute("DO $$BEGIN RAISE SQLSTATE '40001'; END$$");
+                   },
+                   {.attempts = 3}),
+               stash::server_error);
+  EXPECT_EQ(attempts, 3);
+}
+
+TEST_F(transactions, a_connection_lost_within_is_tried_again) {
+  int attempts = 0;
+  const auto answer = client.transact([&](stash::transaction& work) {
+    if (attempts++ == 0) work.execute("SELECT pg_terminate_backend(pg_backend_pid())");
+    return work.execute("SELECT 42").integer(0, 0);
+  });
+  EXPECT_EQ(answer, 42);
+  EXPECT_EQ(attempts, 2);
+}
+
+TEST_F(transactions, a_failed_one_does_not_look_committed) {
+  EXPECT_THROW(client.transact([&](stash::transaction& work) {
+    EXPECT_THROW(work.execute("SELECT 1 / 0"), stash::server_error);
+  }),
+               stash::usage_error);
+}
+
+TEST(client, reports_calls_and_times_out) {
+  std::vector<bool> failed;
+  stash::client client(options(), {.call_timeout = 100ms, .on_call = [&](const auto& call) {
+                                     failed.push_back(call.failed);
+                                   }});
+  (void)client.admin().preloaded();
+  EXPECT_THROW((void)client.cache().fetch("slow", "SELECT to_jsonb(pg_sleep(30)::text)"),
+               stash::timeout_error);
+  EXPECT_EQ(failed, (std::vector<bool>{false, true}));
+}
+
+// Runs last, for it disturbs the server.
+TEST(restart, the_pool_finds_its_way) {
+  stash::client client(options());
+  {
+    const auto one = client.connections().acquire(), two = client.connections().acquire(),
+               three = client.connections().acquire();
+  }
+  const auto process = [] {
+    stash::connection on({});
+    return on.execute("SELECT pg_postmaster_start_time()::text").text(0, 0);
+  };
+  const std::string before = process();
+  const char* bin = std::getenv("STASH_BIN");
+  if (bin == nullptr) GTEST_SKIP() << "STASH_BIN is not set: not a private server";
+  {
+    // As the server's own user, whoever runs the tests.
+    stash::connection on({});
+    const std::string data = on.execute("SHOW data_directory").text(0, 0);
+    on.command("COPY (SELECT 1) TO PROGRAM 'setsid " + std::string(bin) + "/pg_ctl -D " + data +
+               " -l " + data + "/restart.log -m fast -w restart >/dev/null 2>&1 &'");
+  }
+  EXPECT_TRUE(eventually([&] {
+    try {
+      return process() != before;
+    } catch (const stash::error&) {
+      return false;
+    }
+  }));
+  // Three connections lie idle, all dead: a reading call is done again on one that works.
+  EXPECT_TRUE(client.admin().preloaded());
+  EXPECT_NO_THROW(client.transact([](stash::transaction& work) { work.execute("SELECT 1"); }));
+  EXPECT_NO_THROW(client.cache().set("after", 1, {.fresh = true}));
+}
+
+}  // namespace
