@@ -22,7 +22,7 @@ CREATE TABLE stash.session (
     seen_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     absolute_expires_at timestamptz NOT NULL,
-    idle_ttl double precision,
+    idle_ttl double precision CHECK (idle_ttl > 0 AND idle_ttl < 'infinity'),
     ip inet,
     user_agent text
 ) PARTITION BY LIST (generation);

@@ -16,7 +16,7 @@ timestamp limit_argument(FunctionCallInfo fcinfo, int index, const char* name, d
   if (!(seconds > 0))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("%s must be a positive number of seconds", name),
-                    errhint("NULL stands for the setting's value, 'infinity' for no limit.")));
+                    errhint("NULL stands for the default, 'infinity' for no limit.")));
   const timestamp limit = moment_after(0, seconds);
   return Max(limit, timestamp{1});
 }
