@@ -7,35 +7,13 @@ use lib "$FindBin::RealBin/lib";
 use PostgreSQL::Test::Utils;
 use PostgreSQL::Test::Cluster;
 use StashCache;
+use StashClock;
 use StashNode;
 use Test::More;
 
 # libfaketime gives our own server a clock that a file sets. Without it the unit tests of the clock
 # are what there is.
-my ($library) = grep { -e } glob('/usr/lib/*/faketime/libfaketime.so.1 /usr/lib/faketime/libfaketime.so.1');
-plan skip_all => 'libfaketime is not installed (Debian package faketime)' unless $library;
-
-my $control = PostgreSQL::Test::Utils::tempdir() . '/offset';
-sub set_clock
-{
-    my ($offset) = @_;
-    write_bytes("$control.new", "$offset\n");
-    rename "$control.new", $control or die $!;
-    return;
-}
-set_clock('+0');
-
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "$_\n")
-  for "shared_preload_libraries = 'pg_stash'", 'stash.memory = 8MB', 'stash.blind_fill_guard = 0';
-{
-    local $ENV{LD_PRELOAD} = $library;
-    local $ENV{FAKETIME_TIMESTAMP_FILE} = $control;
-    local $ENV{FAKETIME_NO_CACHE} = 1;
-    local $ENV{FAKETIME_DONT_FAKE_MONOTONIC} = 1;
-    $node->start;
-}
+my $node = clock_node('stash.blind_fill_guard = 0');
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 sub accepted { return sql("SELECT stash.cache_set('$_[0]', '\"$_[0]\"', 36000, ARRAY['t:1'], fresh => true) IS NOT NULL") }
 sub repeatable { return sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT stash.cache_get('$_[0]'); COMMIT") }
@@ -94,15 +72,9 @@ is(cached($node, 'brief'), '', '... is gone when the clock says so');
 
 # A restart with a clock that is behind the one that the file was written by.
 is(accepted('kept'), 't', 'stored by the later clock');
-{
-    local $ENV{LD_PRELOAD} = $library;
-    local $ENV{FAKETIME_TIMESTAMP_FILE} = $control;
-    local $ENV{FAKETIME_NO_CACHE} = 1;
-    local $ENV{FAKETIME_DONT_FAKE_MONOTONIC} = 1;
-    $node->stop;
-    set_clock('+100');
-    $node->start;
-}
+$node->stop;
+set_clock('+100');
+with_clock(sub { $node->start });
 launcher_done($node);
 is(cached($node, 'kept'), '"kept"', 'a saved cache is loaded, for its data has not changed');
 sql("SELECT stash.cache_invalidate_tags(ARRAY['t:1'])");

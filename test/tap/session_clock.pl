@@ -7,35 +7,13 @@ use lib "$FindBin::RealBin/lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use StashCache;
+use StashClock;
 use StashNode;
 use StashSession;
 use Test::More;
 
-my ($library) = grep { -e } glob('/usr/lib/*/faketime/libfaketime.so.1 /usr/lib/faketime/libfaketime.so.1');
-plan skip_all => 'libfaketime is not installed (Debian package faketime)' unless $library;
-
-my $control = PostgreSQL::Test::Utils::tempdir() . '/offset';
-sub set_clock
-{
-    my ($offset) = @_;
-    write_bytes("$control.new", "$offset\n");
-    rename "$control.new", $control or die $!;
-    return;
-}
-set_clock('+0');
-
 # No worker: what a read decides is asked here.
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', "$_\n")
-  for "shared_preload_libraries = 'pg_stash'", 'stash.memory = 8MB', 'stash.max_workers = 0';
-{
-    local $ENV{LD_PRELOAD} = $library;
-    local $ENV{FAKETIME_TIMESTAMP_FILE} = $control;
-    local $ENV{FAKETIME_NO_CACHE} = 1;
-    local $ENV{FAKETIME_DONT_FAKE_MONOTONIC} = 1;
-    $node->start;
-}
+my $node = clock_node('stash.max_workers = 0');
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 sql('CREATE EXTENSION pg_stash');
 set_clock('+3600');
