@@ -1,7 +1,7 @@
 -- Sessions are inserted without the executor; what an administrator adds to their table counts all
 -- the same.
 \ir lib/session.sql
-SELECT plan(12);
+SELECT plan(13);
 CREATE TABLE seen (what text, who text);
 CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -21,6 +21,9 @@ SELECT results_eq('SELECT what, who FROM seen', $$VALUES ('AFTER ROW', 'watched'
 SELECT row_eq($$SELECT agent_id, data, schema_version, version, idle_ttl FROM stash.session_list('watched')$$,
     ROW('bot'::text, '{"a": 1}'::jsonb, 7, 1::bigint, 60::float8), 'every column is in its place there, too');
 DROP TRIGGER look ON stash.session;
+ALTER TABLE stash.session ADD CONSTRAINT no_guests CHECK (user_id <> 'guest');
+SELECT raises($$SELECT stash.session_create('guest')$$, '23514', '%', 'a constraint that was added holds');
+ALTER TABLE stash.session DROP CONSTRAINT no_guests;
 
 -- One statement sees what it has made before, the next ones too
 SELECT is((SELECT count(*) FROM (SELECT stash.session_create('many', max_per_user => 2) FROM generate_series(1, 5)) AS s), 5::bigint,

@@ -10,16 +10,18 @@ extern "C" {
 namespace stash {
 namespace {
 
-bool is_plain(Relation table, int columns) {
+bool is_plain(Relation table, int columns, int checks) {
   const TriggerDesc* triggers = table->trigdesc;
   const bool fires = triggers != nullptr &&
                      (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
                       triggers->trig_insert_instead_row || triggers->trig_insert_before_statement ||
                       triggers->trig_insert_after_statement);
   const TupleDesc shape = RelationGetDescr(table);
+  const int present_checks = shape->constr == nullptr ? 0 : shape->constr->num_check;
   bool dropped = false;
   for (int i = 0; i < shape->natts; i++) dropped = dropped || TupleDescAttr(shape, i)->attisdropped;
-  return !fires && !dropped && shape->natts == columns && !table->rd_rel->relrowsecurity;
+  return !fires && !dropped && present_checks == checks && shape->natts == columns &&
+         !table->rd_rel->relrowsecurity;
 }
 
 void insert_row(Relation table, const Datum* values, const bool* nulls, int columns) {
@@ -42,7 +44,8 @@ void insert_row(Relation table, const Datum* values, const bool* nulls, int colu
 
 }  // namespace
 
-bool insert_directly(const char* table, const Datum* values, const bool* nulls, int columns) {
+bool insert_directly(const char* table, const Datum* values, const bool* nulls, int columns,
+                     int checks) {
   PreventCommandIfReadOnly("session_create()");
   PreventCommandIfParallelMode("session_create()");
   PreventCommandDuringRecovery("session_create()");
@@ -50,7 +53,7 @@ bool insert_directly(const char* table, const Datum* values, const bool* nulls, 
   const Oid oid = OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
   if (!OidIsValid(oid)) return false;
   Relation open = table_open(oid, RowExclusiveLock);
-  const bool plain = is_plain(open, columns);
+  const bool plain = is_plain(open, columns, checks);
   if (plain) {
     insert_row(open, values, nulls, columns);
     CommandCounterIncrement();

@@ -45,7 +45,7 @@ void insert_touch_row(const session_facts& facts, int generation, Datum id) {
                           TimestampTzGetDatum(facts.created_at + facts.idle_limit)};
   const bool nulls[std::size(values)] = {};
   if (insert_directly(generation == 0 ? "session_touch_0" : "session_touch_1", values, nulls,
-                      std::size(values)))
+                      std::size(values), 0))
     return;
   const as_owner owner;
   (void)run(insert_touch, {{values[0]}, {values[1]}, {values[2]}, {values[3]}});
@@ -86,13 +86,15 @@ void insert_session(const session_record& record) {
       text_of(record, has_address, record.address),
       text_of(record, has_user_agent, record.user_agent)};
   constexpr int columns = std::size(row);
+  constexpr int checks = 3;
   Datum values[columns];
   bool nulls[columns];
   for (int i = 0; i < columns; i++) {
     values[i] = row[i].value;
     nulls[i] = row[i].null;
   }
-  if (!insert_directly(generation == 0 ? "session_0" : "session_1", values, nulls, columns)) {
+  if (!insert_directly(generation == 0 ? "session_0" : "session_1", values, nulls, columns,
+                       checks)) {
     const as_owner owner;
     (void)run(insert_into[generation],
               {row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[10], row[13],
