@@ -19,6 +19,7 @@ parameters namespace_values(std::string_view name, const namespace_options& opti
 
 std::vector<json> documents(const result& rows) {
   std::vector<json> found;
+  found.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); row++) found.push_back(rows.document(row, 0));
   return found;
 }

@@ -181,6 +181,7 @@ std::vector<cache::tagged> cache::get_by_tags(std::span<const std::string> tags,
   const result rows = where_->execute(
       "SELECT key, value FROM stash.cache_get_by_tags($1, $2, $3, $4)", values, reads);
   std::vector<tagged> found;
+  found.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); row++)
     found.push_back({rows.text(row, 0), rows.is_null(row, 1) ? json() : rows.document(row, 1)});
   return found;

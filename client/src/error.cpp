@@ -29,7 +29,8 @@ bool ends_connection(std::string_view sqlstate) {
 
 }  // namespace
 
-server_error::server_error(const std::string& message, std::string sqlstate, std::string hint)
+server_error::server_error(const std::string& message, const std::string& sqlstate,
+                           std::string hint)
     : error(message, sqlstate, std::move(hint), is_retryable(sqlstate) || ends_connection(sqlstate),
             ends_connection(sqlstate)) {}
 

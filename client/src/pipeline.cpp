@@ -113,7 +113,7 @@ std::vector<result> pipeline::run() {
     send_all(statements, names);
     refused = receive_all(statements.size(), &results);
   }
-  if (refused) throw *refused;
+  if (refused) throw server_error(*refused);
   return results;
 }
 

@@ -155,6 +155,7 @@ std::vector<session> sessions::list(const session_filter& filter, std::optional<
   const result rows = where_->execute(
       "SELECT " SESSION_COLUMNS " FROM stash.session_list($1, $2, $3, $4, $5)", values, reads);
   std::vector<session> found;
+  found.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); row++) found.push_back(session_of(rows, row));
   return found;
 }
@@ -183,6 +184,7 @@ std::vector<ended_session> sessions::history(const std::optional<std::string>& u
       " ended_by FROM stash.session_history($1, $2, $3, $4)",
       values, reads);
   std::vector<ended_session> found;
+  found.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); row++)
     found.push_back({rows.uuid(row, 0), optional_text(rows, row, 1), optional_text(rows, row, 2),
                      rows.moment(row, 3), rows.moment(row, 4), rows.moment(row, 5),

@@ -17,16 +17,21 @@
 
 namespace stash {
 
+/// How to store.
 struct set_options {
   /// Unset: the namespace's default. infinity: never.
   std::optional<seconds> ttl = {};
+  /// What the value depends on; invalidate_tags removes it.
   std::vector<std::string> tags = {};
   /// Store only when the key has this version; 0: only when it does not exist.
   std::optional<std::int64_t> if_version = {};
+  /// The lease that came with the miss.
   std::optional<std::string> lease = {};
+  /// The value was read or written in this very transaction.
   bool fresh = false;
 };
 
+/// How to fetch and store.
 struct fetch_options {
   std::optional<seconds> ttl = {};
   std::vector<std::string> tags = {};
@@ -38,19 +43,29 @@ struct fetch_options {
   std::chrono::milliseconds patience{5000};
 };
 
+/// An entry with all that is known of it.
 struct cache_entry {
+  /// What sort of value it holds.
   std::string kind;
+  /// Null for bytes.
   json value;
+  /// Grows with each change.
   std::int64_t version = 0;
   std::vector<std::string> tags = {};
+  /// Nothing: never.
   std::optional<time_point> expires_at;
+  /// How often it was read.
   std::int64_t hits = 0;
 };
 
+/// hit, stale: a value is there. miss: the lease is the caller's. wait: somebody else has it.
 enum class lease_state { hit, stale, miss, wait };
 
+/// What get_lease found.
 struct leased_value {
+  /// Which of them.
   lease_state state = lease_state::wait;
+  /// With hit and stale.
   std::optional<json> value;
   std::optional<std::string> lease = {};
   std::int64_t version = 0;
@@ -59,6 +74,7 @@ struct leased_value {
 /// Calls on one namespace. Cheap to copy; refers to its executor.
 class STASH_API cache {
  public:
+  /// Calls on a client or in a transaction.
   explicit cache(executor& where, std::string name_space = "default")
       : where_(&where), namespace_(std::move(name_space)) {}
 
@@ -76,7 +92,9 @@ class STASH_API cache {
   }
   /// The value as JSON text, not parsed; nothing on a miss.
   [[nodiscard]] std::optional<std::string> get_text(std::string_view key);
+  /// A value stored with set_bytes; nothing on a miss.
   [[nodiscard]] std::optional<std::vector<std::byte>> get_bytes(std::string_view key);
+  /// The entry with its tags, version and end; nothing on a miss.
   [[nodiscard]] std::optional<cache_entry> get_entry(std::string_view key);
   /// In the order asked, nothing for misses.
   template <typename T = json>
@@ -99,6 +117,7 @@ class STASH_API cache {
                                   const set_options& options = {}) {
     return set_json(key, json(value).dump(), options);
   }
+  /// Stores bytes. The new version; nothing when it was refused.
   std::optional<std::int64_t> set_bytes(std::string_view key, std::span<const std::byte> value,
                                         const set_options& options = {});
   /// How many were stored.
@@ -111,11 +130,16 @@ class STASH_API cache {
                                   const set_options& options = {}) {
     return add_json(key, json(value).dump(), options);
   }
+  /// Adds to a counter, which begins at 0; its new value.
   std::int64_t incr(std::string_view key, std::int64_t by = 1, std::optional<seconds> ttl = {});
+  /// Gives an entry a new end; false when there is none.
   bool touch(std::string_view key, std::optional<seconds> ttl = {});
+  /// Removes an entry; false when there is none.
   bool erase(std::string_view key);
+  /// Whether a reader would get it.
   [[nodiscard]] bool exists(std::string_view key);
 
+  /// The value, or the right to compute it.
   [[nodiscard]] leased_value get_lease(std::string_view key, const fetch_options& options = {});
   /// The value, or what `compute` makes of it when there is none. One caller computes, others wait
   /// for it; a value that a commit made stale meanwhile is returned, not stored.
@@ -142,15 +166,19 @@ class STASH_API cache {
                            std::span<const std::string> arguments = {},
                            const set_options& options = {});
 
+  /// An entry found by its tags.
   struct tagged {
     std::string key;
     json value;
   };
+  /// The entries that carry one of the tags, or all of them.
   [[nodiscard]] std::vector<tagged> get_by_tags(std::span<const std::string> tags,
                                                 bool match_all = false, int max_rows = 1000);
   /// How many entries carried one of them.
   std::int64_t invalidate_tags(std::span<const std::string> tags);
+  /// Removes the keys that begin so; how many.
   std::int64_t delete_prefix(std::string_view prefix);
+  /// A part of a scan.
   struct page {
     std::vector<std::string> keys;
     /// For the next page; nothing behind the last one.

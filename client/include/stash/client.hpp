@@ -17,11 +17,15 @@ namespace stash {
 
 /// One call that ended, for the hook.
 struct call_metrics {
+  /// The statement; valid during the call of the hook.
   std::string_view sql;
+  /// With waiting for a connection and attempts that failed.
   std::chrono::nanoseconds took{0};
+  /// It ended with an exception.
   bool failed = false;
 };
 
+/// How calls are made.
 struct client_options {
   /// A call that changes nothing is done again when its connection breaks, this often.
   int read_attempts = 3;
@@ -34,15 +38,19 @@ struct client_options {
 /// Thread-safe.
 class STASH_API client : private executor {
  public:
+  /// On a pool of its own.
   explicit client(pool_options pool, client_options options = {});
   /// On a pool that others use as well.
   explicit client(std::shared_ptr<pool> shared, client_options options = {});
   ~client() override;
 
+  /// The calls of the cache, on a namespace.
   [[nodiscard]] stash::cache cache(std::string name_space = "default") {
     return stash::cache(*this, std::move(name_space));
   }
+  /// The calls of the sessions.
   [[nodiscard]] stash::sessions sessions() { return stash::sessions(*this); }
+  /// The calls of administration.
   [[nodiscard]] stash::admin admin() { return stash::admin(*this); }
 
   /// Runs `work(transaction&)` and commits; does it all again after a retryable error (40001,
@@ -75,6 +83,7 @@ class STASH_API client : private executor {
     }
   }
 
+  /// The pool, for SQL of one's own and for its figures.
   [[nodiscard]] pool& connections() noexcept { return *connections_; }
 
  private:

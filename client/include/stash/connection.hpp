@@ -15,12 +15,14 @@ typedef struct pg_conn PGconn;
 
 namespace stash {
 
+/// How to connect.
 struct connection_options {
   /// As libpq reads it: "host=… dbname=…" or a postgresql:// URI; several hosts are fine.
   std::string conninfo = {};
   /// Prepare each statement once and use it by name. Off: unnamed statements, as a PgBouncer
   /// before 1.21 in transaction mode needs them.
   bool prepared_statements = true;
+  /// Rounded up to seconds by libpq, at least 2.
   std::chrono::milliseconds connect_timeout{10'000};
 };
 
@@ -49,9 +51,11 @@ class STASH_API connection {
   [[nodiscard]] bool in_transaction() const noexcept;
   /// A statement of the transaction failed: all that is left is to roll it back.
   [[nodiscard]] bool failed_transaction() const noexcept;
+  /// The process on the server, as pg_backend_pid().
   [[nodiscard]] int server_process() const noexcept;
   /// The server answers reads only: a standby, or default_transaction_read_only.
   [[nodiscard]] bool read_only() const noexcept;
+  /// libpq's own handle; leave it in the state it was in.
   [[nodiscard]] PGconn* native() const noexcept { return handle_.get(); }
 
  private:

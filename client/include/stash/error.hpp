@@ -36,25 +36,29 @@ class STASH_API error : public std::runtime_error {
 /// No connection could be made, or one broke.
 class STASH_API connection_error : public error {
  public:
+  /// Made by the client.
   explicit connection_error(const std::string& message, std::string sqlstate = {});
 };
 
 /// The server refused a statement. 40001 and 40P01 are retryable.
 class STASH_API server_error : public error {
  public:
-  server_error(const std::string& message, std::string sqlstate, std::string hint);
+  /// Made by the client.
+  server_error(const std::string& message, const std::string& sqlstate, std::string hint);
 };
 
 /// A deadline passed: of waiting for a connection, or of a statement, which was then cancelled. Not
 /// retryable by itself: who set the deadline decides.
 class STASH_API timeout_error : public error {
  public:
+  /// Made by the client.
   explicit timeout_error(const std::string& message);
 };
 
 /// The client was used in a way that cannot work: a closed pool, a value of another type.
 class STASH_API usage_error : public error {
  public:
+  /// Made by the client.
   explicit usage_error(const std::string& message);
 };
 

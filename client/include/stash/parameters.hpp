@@ -24,6 +24,8 @@ using seconds = std::chrono::duration<double>;
 /// Values in the order $1, $2, …; every add() appends one. Texts are copied.
 class STASH_API parameters {
  public:
+  /// text, bigint, integer, double precision, boolean, jsonb, timestamptz, bytea and their arrays,
+  /// by the type of the value.
   parameters& add(std::string_view text);
   parameters& add(const char* text) { return add(std::string_view(text)); }
   parameters& add(const std::string& text) { return add(std::string_view(text)); }
@@ -39,6 +41,7 @@ class STASH_API parameters {
   parameters& add(std::span<const json> values);
   parameters& add(std::span<const double> numbers);
   parameters& add(const secret& text) { return add(text.reveal()); }
+  /// NULL of a type that the server chooses.
   parameters& add(std::nullopt_t);
   template <typename T>
   parameters& add(const std::optional<T>& value) {
@@ -54,9 +57,12 @@ class STASH_API parameters {
   parameters& add_json_text(std::string_view text);
   /// A uuid or an inet address, which the server reads as text.
   parameters& add_as(std::string_view text, unsigned type);
+  /// A uuid[]. Error: usage_error.
   parameters& add_uuids(std::span<const std::string> ids);
 
+  /// Forgets them all.
   void clear();
+  /// How many there are.
   [[nodiscard]] int count() const { return static_cast<int>(values_.size()); }
   /// The OID of a parameter's type, counted from 0; 0 leaves the choice to the server.
   [[nodiscard]] unsigned type(int index) const { return at(index).type; }

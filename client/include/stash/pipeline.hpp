@@ -18,6 +18,7 @@ namespace stash {
 /// and end their own: when one fails, none has an effect.
 class STASH_API pipeline {
  public:
+  /// The connection must outlive the pipeline.
   explicit pipeline(connection& on) : on_(&on) {}
   pipeline(const pipeline&) = delete;
   pipeline& operator=(const pipeline&) = delete;
@@ -28,7 +29,9 @@ class STASH_API pipeline {
     (all.add(values), ...);
     return add_with(sql, std::move(all));
   }
+  /// The same with parameters that are there already.
   pipeline& add_with(std::string_view sql, parameters values);
+  /// How many statements wait for run().
   [[nodiscard]] std::size_t size() const { return statements_.size(); }
 
   /// Sends everything and waits for every result; the pipeline is empty then, also after an error.

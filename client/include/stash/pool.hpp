@@ -18,12 +18,17 @@
 
 namespace stash {
 
+/// Limits and habits of a pool.
 struct pool_options {
+  /// See connection_options.
   std::string conninfo = {};
+  /// Kept open, and made at once.
   std::size_t min_size = 0;
+  /// Never more than these.
   std::size_t max_size = 10;
   /// How long acquire() waits before it gives up; NULL waits are not offered: a deadline always is.
   std::chrono::milliseconds acquire_timeout{30'000};
+  /// See connection_options.
   std::chrono::milliseconds connect_timeout{10'000};
   /// A connection that lay idle longer is asked for a sign of life before it is given out.
   std::chrono::milliseconds check_after{30'000};
@@ -34,6 +39,7 @@ struct pool_options {
   std::chrono::milliseconds max_lifetime{3'600'000};
   /// Who holds a connection for longer is reported once through on_warning; 0 never.
   std::chrono::milliseconds leak_after{60'000};
+  /// See connection_options.
   bool prepared_statements = true;
   /// Called with one line of text from the pool's own thread; must not throw.
   std::function<void(const std::string&)> on_warning = {};
@@ -54,6 +60,7 @@ class STASH_API pooled_connection {
   pooled_connection& operator=(pooled_connection&& other) noexcept;
   ~pooled_connection();
 
+  /// The connection; not after release() or discard().
   connection& operator*() const noexcept;
   connection* operator->() const noexcept { return &**this; }
   /// Gives it back now.
@@ -103,6 +110,7 @@ class STASH_API pool {
   /// Asks every idle connection for a sign of life; how many were broken and closed.
   std::size_t check_health();
 
+  /// The figures of this moment.
   [[nodiscard]] pool_statistics statistics() const;
   /// Who holds which connection, for how long.
   [[nodiscard]] std::vector<pool_holder> holders() const;

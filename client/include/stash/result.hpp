@@ -15,25 +15,37 @@ namespace stash {
 /// so is reading a column as a type that it does not have.
 class STASH_API result {
  public:
+  /// Takes libpq's result over.
   explicit result(PGresult* owned) : rows_(owned, &free) {}
 
+  /// How many rows.
   [[nodiscard]] int rows() const;
+  /// How many columns.
   [[nodiscard]] int columns() const;
+  /// No row.
   [[nodiscard]] bool empty() const { return rows() == 0; }
   /// How many rows an INSERT, UPDATE or DELETE changed.
   [[nodiscard]] std::int64_t affected() const;
+  /// Whether the value is NULL.
   [[nodiscard]] bool is_null(int row, int column) const;
   /// The bytes as the server sent them.
   [[nodiscard]] std::string_view raw(int row, int column) const;
 
+  /// A smallint, integer or bigint.
   [[nodiscard]] std::int64_t integer(int row, int column) const;
+  /// Any of those, or a real or double precision.
   [[nodiscard]] double number(int row, int column) const;
+  /// A boolean.
   [[nodiscard]] bool boolean(int row, int column) const;
+  /// A text; of another type, its bytes.
   [[nodiscard]] std::string text(int row, int column) const;
   /// The text of a json or jsonb value, not parsed.
   [[nodiscard]] std::string_view json_text(int row, int column) const;
+  /// A json or jsonb value, parsed.
   [[nodiscard]] json document(int row, int column) const;
+  /// A timestamptz.
   [[nodiscard]] time_point moment(int row, int column) const;
+  /// A uuid, written with hyphens.
   [[nodiscard]] std::string uuid(int row, int column) const;
   /// A text[] or jsonb[] of one dimension: the elements' bytes, nothing for NULL ones.
   [[nodiscard]] std::vector<std::optional<std::string_view>> elements(int row, int column) const;

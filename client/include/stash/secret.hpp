@@ -15,6 +15,7 @@ class secret {
   secret() = default;
   /// Takes the text over.
   explicit secret(std::string text) noexcept : text_(std::move(text)) {}
+  /// Copies and moves; what is replaced or moved away is overwritten.
   secret(const secret&) = default;
   secret(secret&& other) noexcept : text_(std::move(other.text_)) { other.wipe(); }
   secret& operator=(const secret& other) {

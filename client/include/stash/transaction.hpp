@@ -8,10 +8,14 @@
 
 namespace stash {
 
+/// The levels of SQL.
 enum class isolation { read_committed, repeatable_read, serializable };
 
+/// How a transaction begins, and how it is tried again.
 struct transaction_options {
+  /// See isolation.
   isolation level = isolation::read_committed;
+  /// The server refuses changes.
   bool read_only = false;
   /// How often the whole is tried when it fails with a retryable error.
   int attempts = 5;
@@ -28,6 +32,7 @@ class STASH_API transaction : public executor {
 
   /// Errors, as 40001, leave the transaction to be rolled back.
   void commit();
+  /// Undoes everything; nothing when the transaction has ended.
   void rollback();
 
   /// The application's own statement, with $1, $2, … from the values.
@@ -37,12 +42,16 @@ class STASH_API transaction : public executor {
     (all.add(values), ...);
     return execute(sql, all, false);
   }
+  /// The same with parameters that are there already; `again` does not matter here.
   result execute(std::string_view sql, const parameters& values, bool again) override;
 
+  /// The calls of the cache, in this transaction.
   [[nodiscard]] stash::cache cache(std::string name_space = "default") {
     return stash::cache(*this, std::move(name_space));
   }
+  /// The calls of the sessions.
   [[nodiscard]] stash::sessions sessions() { return stash::sessions(*this); }
+  /// The calls of administration.
   [[nodiscard]] stash::admin admin() { return stash::admin(*this); }
 
  private:

@@ -34,14 +34,18 @@ inline void kill_process(int process) {
   other.execute("SELECT pg_terminate_backend($1, 5000)", stash::parameters().add(process));
 }
 
+inline void make_extension(stash::client& client) {
+  client.transact([](stash::transaction& work) {
+    work.execute("SELECT pg_advisory_xact_lock(7)");
+    work.execute("CREATE EXTENSION IF NOT EXISTS pg_stash");
+  });
+}
+
 // A client, the extension, and a namespace of the test's own, new for each test.
 class with_client : public testing::Test {
  protected:
   void SetUp() override {
-    client.transact([](stash::transaction& work) {
-      work.execute("SELECT pg_advisory_xact_lock(7)");
-      work.execute("CREATE EXTENSION IF NOT EXISTS pg_stash");
-    });
+    make_extension(client);
     static std::atomic<int> number = 0;
     name = "t" + std::to_string(getpid()) + "_" + std::to_string(number++);
     client.admin().create_namespace(name);
