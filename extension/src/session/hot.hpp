@@ -2,8 +2,8 @@
 // cache's rules, so that a read is as fast as cache_get and never older than the last commit.
 //
 // Whatever changes a row of stash.session invalidates its keys in the same transaction
-// (trigger_fn.cpp). A copy is filled with the moment before its snapshot was taken. On a standby and
-// without preloading there are no copies: sessions are read from the table.
+// (trigger_fn.cpp). A copy is filled with the moment before its snapshot was taken. On a standby
+// and without preloading there are no copies: sessions are read from the table.
 #pragma once
 
 #include <optional>
