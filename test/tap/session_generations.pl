@@ -85,7 +85,7 @@ for my $round (1 .. 3)
         $holder->query_safe("SELECT FROM stash.session WHERE id = '$first' FOR UPDATE");
     }
     reaped();
-    is(sql("SELECT count(*) FROM stash.session_history WHERE kind = 'expired' AND user_id LIKE 'gone%'"), $round * $many,
+    is(sql("SELECT count(*) FROM stash.session_history WHERE kind = 'idle' AND user_id LIKE 'gone%'"), $round * $many,
         "... all of which stand in the history");
     my ($from, $to) = $present =~ /^10/ ? (0, 1) : (1, 0);
     if ($holder)
@@ -135,6 +135,6 @@ is(works($node, $token) . works($node, $new_token), '01', 'tokens of what moved 
 is(sql("SELECT stash.session_update('$id', '{\"m\": 1}')"), '2', '... its data changed');
 is(sql("SELECT stash.session_delete('$id')"), 't', '... and it can be ended');
 is(works($node, $new_token), '0', '... at once');
-is(sql('SELECT count(*) FROM stash.session_history WHERE kind <> \'expired\''), '1', 'no move stands in the history');
+is(sql('SELECT count(*) FROM stash.session_history WHERE kind <> \'idle\''), '1', 'no move stands in the history');
 
 done_testing();
