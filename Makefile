@@ -35,7 +35,7 @@ PG_CPPFLAGS := -Iextension/src -isystem $(shell $(PG_CONFIG) --includedir-server
 PG_CPPFLAGS += '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 # -Wno-register: PostgreSQL 15 uses the word. -Wno-clobbered: PG_FINALLY's own variable trips it.
 PG_CXXFLAGS = -std=c++20 -O2 -Wall -Wextra -Werror -Wno-register -Wno-clobbered -fvisibility=hidden
-SHLIB_LINK = -lstdc++
+SHLIB_LINK = -lstdc++ -lcurl -lcrypto
 
 # No LLVM bitcode: it would let the JIT inline these functions into queries, where a call into
 # shared memory gains nothing, and it would make clang a build dependency.
