@@ -6,10 +6,10 @@ DECLARE
     unknown text;
 BEGIN
     SELECT m INTO unknown FROM unnest(modules) AS m
-        WHERE m IS NULL OR m <> ALL (ARRAY['cache', 'session', 'monitor', 'admin']) LIMIT 1;
+        WHERE m IS NULL OR m <> ALL (ARRAY['cache', 'session', 'memory', 'monitor', 'admin']) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'unknown module "%"', coalesce(unknown, 'NULL') USING ERRCODE = '22023',
-            HINT = 'Modules are cache, session, monitor and admin.';
+            HINT = 'Modules are cache, session, memory, monitor and admin.';
     END IF;
     RETURN QUERY
         SELECT p.oid::regprocedure FROM pg_proc AS p
@@ -24,8 +24,11 @@ BEGIN
             WHEN p.proname IN ('session_freshest', 'session_lives')
                 OR p.prorettype = 'trigger'::regtype AND p.proname LIKE 'session\_%' THEN NULL
             WHEN p.proname LIKE 'session\_%' THEN 'session'
+            WHEN p.proname LIKE 'memory\_snapshot\_%' THEN 'memory'
+            WHEN p.proname LIKE 'memory\_retention\_%' THEN 'admin'
+            WHEN p.proname IN ('memory_check', 'memory_collect') THEN 'monitor'
             END = ANY (modules)
-        OR p.pronamespace = 'stash'::regnamespace AND 'session' = ANY (modules)
+        OR p.pronamespace = 'stash'::regnamespace AND modules && ARRAY['session', 'memory']
             AND p.proname IN ('version', 'preloaded')
         OR p.pronamespace = 'stash'::regnamespace AND 'cache' = ANY (modules)
             AND p.proname IN ('version', 'preloaded', 'cache_info', 'cache_statistics',
@@ -51,9 +54,9 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION stash.grant_usage(regrole, text[]) IS
-'Lets a role use modules: cache, session (all that an application needs of each), monitor (figures and health), admin (namespaces, stat_reset). Error 22023 for an unknown module.';
+'Lets a role use modules: cache, session, memory (all that an application needs of each), monitor (figures and health), admin (namespaces, retention, stat_reset). Error 22023 for an unknown module.';
 
-CREATE FUNCTION stash.revoke_usage(role regrole, modules text[] DEFAULT ARRAY['cache', 'session', 'monitor', 'admin'])
+CREATE FUNCTION stash.revoke_usage(role regrole, modules text[] DEFAULT ARRAY['cache', 'session', 'memory', 'monitor', 'admin'])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     each regprocedure;
@@ -67,7 +70,7 @@ BEGIN
     IF modules && ARRAY['cache', 'monitor'] THEN
         EXECUTE format('REVOKE SELECT ON stash.stat_cache FROM %s', role);
     END IF;
-    IF modules @> ARRAY['cache', 'session', 'monitor', 'admin'] THEN
+    IF modules @> ARRAY['cache', 'session', 'memory', 'monitor', 'admin'] THEN
         EXECUTE format('REVOKE USAGE ON SCHEMA stash FROM %s', role);
     END IF;
 END $$;

@@ -39,6 +39,8 @@ const char* name_of(pause_point point) {
       return "session_read";
     case pause_point::touch_flushed:
       return "touch_flushed";
+    case pause_point::part_stored:
+      return "part_stored";
   }
   return "";
 }

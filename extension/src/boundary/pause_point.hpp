@@ -20,6 +20,7 @@ enum class pause_point {
   before_resolve = 8,   // a prepared transaction is over; its slots are not stamped yet
   session_read = 9,     // a session was read from the table and is not kept in memory yet
   touch_flushed = 10,   // touches are written down and not settled in memory yet
+  part_stored = 11,     // a new part of a snapshot is in its table, its version is not yet
 };
 
 void pause_slow(pause_point point);

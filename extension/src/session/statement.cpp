@@ -38,7 +38,7 @@ void on_relation_info(PlannerInfo* root, Oid table, bool parent, RelOptInfo* abo
     take_for_large(about);
 }
 
-int execute(SPIPlanPtr plan, Datum* data, const char* nulls, bool read_only) {
+int execute(SPIPlanPtr plan, Datum* data, const char* nulls, Snapshot snapshot, bool read_only) {
   const bool before = ours;
   // Such costs would have the statements compiled, which takes far longer than to run them.
   const bool jit_before = jit_enabled;
@@ -47,8 +47,7 @@ int execute(SPIPlanPtr plan, Datum* data, const char* nulls, bool read_only) {
   {
     ours = true;
     jit_enabled = false;
-    code = SPI_execute_snapshot(plan, data, nulls, GetLatestSnapshot(), InvalidSnapshot, read_only,
-                                true, 0);
+    code = SPI_execute_snapshot(plan, data, nulls, snapshot, InvalidSnapshot, read_only, true, 0);
   }
   PG_FINALLY();
   {
@@ -96,7 +95,10 @@ void as_owner::finish() const {
   SetUserIdAndSecContext(user_, context_);
 }
 
-std::uint64_t run(statement& what, std::initializer_list<argument> values, bool read_only) {
+namespace {
+
+std::uint64_t run_with(statement& what, std::initializer_list<argument> values, bool seen,
+                       bool read_only) {
   if (what.plan == nullptr) {
     SPIPlanPtr plan = SPI_prepare(what.text, what.argument_count, what.arguments);
     if (plan == nullptr)
@@ -112,9 +114,20 @@ std::uint64_t run(statement& what, std::initializer_list<argument> values, bool 
     data[at] = each.value;
     nulls[at++] = each.null ? 'n' : ' ';
   }
-  const int code = execute(what.plan, data, nulls, read_only);
+  const Snapshot snapshot = seen ? GetActiveSnapshot() : GetLatestSnapshot();
+  const int code = execute(what.plan, data, nulls, snapshot, read_only);
   if (code < 0) elog(ERROR, "could not run \"%s\": %s", what.text, SPI_result_code_string(code));
   return SPI_processed;
+}
+
+}  // namespace
+
+std::uint64_t run(statement& what, std::initializer_list<argument> values, bool read_only) {
+  return run_with(what, values, false, read_only);
+}
+
+std::uint64_t run_as_seen(statement& what, std::initializer_list<argument> values) {
+  return run_with(what, values, true, true);
 }
 
 Datum result(std::uint64_t row, int column, bool* null) {

@@ -42,6 +42,9 @@ inline constexpr argument sql_null{0, true};
 // Runs inside as_owner; the number of rows. read_only: may run in recovery and costs less.
 std::uint64_t run(statement& what, std::initializer_list<argument> values, bool read_only = false);
 
+// The same, with the snapshot of whoever called: what a STABLE function may see. Read only.
+std::uint64_t run_as_seen(statement& what, std::initializer_list<argument> values);
+
 // The result of the last run.
 Datum result(std::uint64_t row, int column, bool* null);
 

@@ -55,12 +55,17 @@ pg_cryptohash_ctx* hash_context() {
 
 }  // namespace
 
+bool compute_sha256(std::string_view bytes, token_hash* hash) {
+  pg_cryptohash_ctx* context = hash_context();
+  return context != nullptr && pg_cryptohash_init(context) >= 0 &&
+         pg_cryptohash_update(context, reinterpret_cast<const uint8*>(bytes.data()),
+                              bytes.size()) >= 0 &&
+         pg_cryptohash_final(context, hash->data(), hash->size()) >= 0;
+}
+
 token_hash hash_token(std::string_view text) {
   token_hash hash;
-  pg_cryptohash_ctx* context = hash_context();
-  if (context == nullptr || pg_cryptohash_init(context) < 0 ||
-      pg_cryptohash_update(context, reinterpret_cast<const uint8*>(text.data()), text.size()) < 0 ||
-      pg_cryptohash_final(context, hash.data(), hash.size()) < 0)
+  if (!compute_sha256(text, &hash))
     ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute SHA-256")));
   return hash;
 }

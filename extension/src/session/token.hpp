@@ -18,6 +18,8 @@ struct new_token {
 // Errors: 58000 when the server has no random numbers.
 new_token make_token();
 token_hash hash_token(std::string_view text);
+// The same without an error of its own; after the first call it raises none at all.
+bool compute_sha256(std::string_view bytes, token_hash* hash);
 // A version 7 uuid: it begins with the moment, so that new sessions stand together in the indexes.
 session_id make_session_id(timestamp now);
 

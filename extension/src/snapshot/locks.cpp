@@ -1,0 +1,32 @@
+// See locks.hpp.
+#include "snapshot/locks.hpp"
+
+#include "boundary/postgres.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+}
+
+namespace stash::memory {
+namespace {
+
+// SQL's advisory locks have 1 and 2 here, sessions 22.
+constexpr std::uint16_t pool_class = 23;
+constexpr std::uint16_t line_class = 24;
+
+bool acquire(std::int64_t id, std::uint16_t lock_class, LOCKMODE mode, bool wait) {
+  LOCKTAG tag;
+  const auto bits = static_cast<std::uint64_t>(id);
+  SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, static_cast<uint32>(bits >> 32),
+                       static_cast<uint32>(bits), lock_class);
+  return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+}  // namespace
+
+void share_pool(std::int64_t pool) { (void)acquire(pool, pool_class, ShareLock, true); }
+bool try_own_pool(std::int64_t pool) { return acquire(pool, pool_class, ExclusiveLock, false); }
+void own_line(std::int64_t line) { (void)acquire(line, line_class, ExclusiveLock, true); }
+
+}  // namespace stash::memory
