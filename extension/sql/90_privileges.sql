@@ -6,10 +6,10 @@ DECLARE
     unknown text;
 BEGIN
     SELECT m INTO unknown FROM unnest(modules) AS m
-        WHERE m IS NULL OR m <> ALL (ARRAY['cache', 'session', 'memory', 'monitor', 'admin']) LIMIT 1;
+        WHERE m IS NULL OR m <> ALL (ARRAY['cache', 'session', 'memory', 'vector', 'monitor', 'admin']) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'unknown module "%"', coalesce(unknown, 'NULL') USING ERRCODE = '22023',
-            HINT = 'Modules are cache, session, memory, monitor and admin.';
+            HINT = 'Modules are cache, session, memory, vector, monitor and admin.';
     END IF;
     RETURN QUERY
         SELECT p.oid::regprocedure FROM pg_proc AS p
@@ -27,8 +27,9 @@ BEGIN
             WHEN p.proname LIKE 'memory\_snapshot\_%' THEN 'memory'
             WHEN p.proname LIKE 'memory\_retention\_%' THEN 'admin'
             WHEN p.proname IN ('memory_check', 'memory_collect') THEN 'monitor'
+            WHEN p.proname IN ('vector_distance', 'vector_search_local') THEN 'vector'
             END = ANY (modules)
-        OR p.pronamespace = 'stash'::regnamespace AND modules && ARRAY['session', 'memory']
+        OR p.pronamespace = 'stash'::regnamespace AND modules && ARRAY['session', 'memory', 'vector']
             AND p.proname IN ('version', 'preloaded')
         OR p.pronamespace = 'stash'::regnamespace AND 'cache' = ANY (modules)
             AND p.proname IN ('version', 'preloaded', 'cache_info', 'cache_statistics',
@@ -54,9 +55,9 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION stash.grant_usage(regrole, text[]) IS
-'Lets a role use modules: cache, session, memory (all that an application needs of each), monitor (figures and health), admin (namespaces, retention, stat_reset). Error 22023 for an unknown module.';
+'Lets a role use modules: cache, session, memory, vector (all that an application needs of each), monitor (figures and health), admin (namespaces, retention, stat_reset). Error 22023 for an unknown module.';
 
-CREATE FUNCTION stash.revoke_usage(role regrole, modules text[] DEFAULT ARRAY['cache', 'session', 'memory', 'monitor', 'admin'])
+CREATE FUNCTION stash.revoke_usage(role regrole, modules text[] DEFAULT ARRAY['cache', 'session', 'memory', 'vector', 'monitor', 'admin'])
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     each regprocedure;
@@ -70,7 +71,7 @@ BEGIN
     IF modules && ARRAY['cache', 'monitor'] THEN
         EXECUTE format('REVOKE SELECT ON stash.stat_cache FROM %s', role);
     END IF;
-    IF modules @> ARRAY['cache', 'session', 'memory', 'monitor', 'admin'] THEN
+    IF modules @> ARRAY['cache', 'session', 'memory', 'vector', 'monitor', 'admin'] THEN
         EXECUTE format('REVOKE USAGE ON SCHEMA stash FROM %s', role);
     END IF;
 END $$;

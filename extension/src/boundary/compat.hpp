@@ -35,6 +35,23 @@ inline bool is_table_owner(Oid relation, Oid role) {
 #endif
 }
 
+// The primary key's index, unless its check can be deferred.
+inline Oid primary_key_index(Relation relation) {
+#if PG_VERSION_NUM >= 180000
+  return RelationGetPrimaryKeyIndex(relation, false);
+#else
+  return RelationGetPrimaryKeyIndex(relation);
+#endif
+}
+
+inline bool may_use_schema(Oid schema, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK;
+#else
+  return pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
 // PostgreSQL 16 can insert into summarizing indexes alone.
 inline void insert_index_tuples(ResultRelInfo* target, TupleTableSlot* slot, EState* state) {
 #if PG_VERSION_NUM >= 160000
