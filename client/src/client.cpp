@@ -13,29 +13,31 @@ client::client(std::shared_ptr<pool> shared, client_options options)
 
 client::~client() = default;
 
-result client::execute_once(std::string_view sql, const parameters& values) {
-  const pooled_connection on = connections_->acquire();
-  return on->execute(sql, values, options_.call_timeout);
+expected<result> client::execute_once(std::string_view sql, const parameters& values) {
+  try {
+    const pooled_connection on = connections_->acquire();
+    return on->try_execute(sql, values, options_.call_timeout);
+  } catch (const error& failed) {
+    // Of the pool: closed, exhausted, or nobody to connect to.
+    return failed.why();
+  }
 }
 
-result client::execute(std::string_view sql, const parameters& values, bool again) {
+expected<result> client::try_execute(std::string_view sql, const parameters& values, bool again) {
   const auto begun = std::chrono::steady_clock::now();
-  const auto report = [&](bool failed) {
-    if (options_.on_call) options_.on_call({sql, std::chrono::steady_clock::now() - begun, failed});
-  };
   for (int attempt = 1;; attempt++) {
-    try {
-      result rows = execute_once(sql, values);
-      report(false);
+    expected<result> rows = execute_once(sql, values);
+    if (rows || !again || !rows.error().connection_lost() || attempt >= options_.read_attempts) {
+      if (options_.on_call)
+        options_.on_call({sql, std::chrono::steady_clock::now() - begun, !rows.has_value()});
       return rows;
-    } catch (const error& failed) {
-      if (!again || !failed.connection_lost() || attempt >= options_.read_attempts) {
-        report(true);
-        throw;
-      }
     }
     pause_before_retry(attempt, {});
   }
+}
+
+result client::execute(std::string_view sql, const parameters& values, bool again) {
+  return try_execute(sql, values, again).value();
 }
 
 void client::pause_before_retry(int attempt, const transaction_options& options) {

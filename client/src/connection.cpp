@@ -7,26 +7,15 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "exchange.hpp"
+#include "libpq_text.hpp"
+
 namespace stash {
+
+using detail::field;
+using detail::trimmed;
+
 namespace {
-
-constexpr int binary_format = 1;
-
-std::string field(const PGresult* rows, int code) {
-  const char* text = PQresultErrorField(rows, code);
-  return text == nullptr ? std::string() : std::string(text);
-}
-
-std::string trimmed(const char* text) {
-  std::string message = text == nullptr ? "" : text;
-  while (!message.empty() && message.back() == '\n') message.pop_back();
-  return message;
-}
-
-bool is_copy(const PGresult* rows) {
-  const ExecStatusType status = PQresultStatus(rows);
-  return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
-}
 
 int milliseconds_until(std::chrono::steady_clock::time_point deadline) {
   const auto left =
@@ -52,6 +41,9 @@ connection::connection(connection_options options) : options_(std::move(options)
       handle_.get(), [](void*, const char*) {}, nullptr);
 }
 
+connection::connection(connection_options options, PGconn* connected)
+    : options_(std::move(options)), handle_(connected) {}
+
 connection::~connection() = default;
 connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
@@ -69,87 +61,49 @@ void connection::fill(const parameters& values) {
   }
 }
 
-// Null when so many are prepared already that this one is better not: a program that writes its
-// values into the text of its statements would fill the server's memory.
-const std::string* connection::prepared(std::string_view sql, const parameters& values,
-                                        deadline until) {
+connection::lookup connection::find(std::string_view sql) {
   constexpr std::size_t most_prepared = 500;
-  fill(values);
   key_.assign(sql);
   key_.append(reinterpret_cast<const char*>(types_.data()), types_.size() * sizeof types_[0]);
   const auto found = statements_.find(key_);
-  if (found != statements_.end()) return &found->second;
-  if (statements_.size() >= most_prepared) return nullptr;
-  const std::string name = "stash_" + std::to_string(statements_.size());
-  const std::string text(sql);
-  PGconn* handle = handle_.get();
-  // To prepare takes the locks of the tables: it may wait, too.
-  if (!until) {
-    (void)checked(PQprepare(handle, name.c_str(), text.c_str(), values.count(), types_.data()));
-  } else {
-    if (PQsendPrepare(handle, name.c_str(), text.c_str(), values.count(), types_.data()) == 0)
-      throw_lost();
-    (void)checked(wait_until(*until));
-  }
-  return &statements_.emplace(key_, name).first->second;
+  if (found != statements_.end()) return {&found->second, true};
+  return {nullptr, statements_.size() < most_prepared};
 }
 
-PGresult* connection::send_and_wait(std::string_view sql, const parameters& values,
-                                    deadline until) {
-  PGconn* handle = handle_.get();
-  const std::string* name = options_.prepared_statements ? prepared(sql, values, until) : nullptr;
-  if (!options_.prepared_statements) fill(values);
-  if (!until) {
-    if (name != nullptr)
-      return PQexecPrepared(handle, name->c_str(), values.count(), pointers_.data(),
-                            lengths_.data(), formats_.data(), binary_format);
-    return PQexecParams(handle, std::string(sql).c_str(), values.count(), types_.data(),
-                        pointers_.data(), lengths_.data(), formats_.data(), binary_format);
-  }
-  const int sent =
-      name != nullptr
-          ? PQsendQueryPrepared(handle, name->c_str(), values.count(), pointers_.data(),
-                                lengths_.data(), formats_.data(), binary_format)
-          : PQsendQueryParams(handle, std::string(sql).c_str(), values.count(), types_.data(),
-                              pointers_.data(), lengths_.data(), formats_.data(), binary_format);
-  if (sent == 0) throw_lost();
-  return wait_until(*until);
+std::string connection::next_name() const { return "stash_" + std::to_string(statements_.size()); }
+
+void connection::remember(std::string_view sql) {
+  std::string name = next_name();
+  (void)find(sql);
+  statements_.emplace(key_, std::move(name));
 }
 
-// Reads until the statement's last result. Behind the deadline the statement is cancelled, and what
-// the server then says is read, so that the connection stays usable.
-PGresult* connection::wait_until(std::chrono::steady_clock::time_point until) {
+// Behind the deadline the statement is cancelled, and what the server then says is read, so that
+// the connection stays usable.
+void connection::drive(detail::exchange& trip, deadline until) {
   constexpr std::chrono::seconds patience_after_cancel{10};
-  PGconn* handle = handle_.get();
   bool cancelled = false;
-  while (PQisBusy(handle) != 0) {
-    pollfd socket{PQsocket(handle), POLLIN, 0};
-    const int ready = poll(&socket, 1, milliseconds_until(until));
-    if (ready < 0 && errno != EINTR) throw_lost();
-    if (ready == 0) {
-      if (cancelled) {
-        // Nobody is there to answer.
-        handle_.reset();
-        throw connection_error("the server did not answer the request to cancel a statement");
-      }
+  for (;;) {
+    const detail::want next = trip.advance();
+    if (next == detail::want::nothing) return;
+    pollfd socket{PQsocket(handle_.get()), POLLIN, 0};
+    if (next == detail::want::read_or_write) socket.events |= POLLOUT;
+    const int ready = poll(&socket, 1, until ? milliseconds_until(*until) : -1);
+    if (ready < 0 && errno != EINTR) {
+      handle_.reset();
+      trip.give_up({failure_kind::connection, "the socket cannot be waited for"});
+    } else if (ready == 0 && cancelled) {
+      // Nobody is there to answer.
+      handle_.reset();
+      trip.give_up({failure_kind::connection,
+                    "the server did not answer the request to cancel a statement"});
+    } else if (ready == 0) {
       cancel();
+      trip.stop({failure_kind::timeout, "the statement took too long and was cancelled"});
       cancelled = true;
       until = std::chrono::steady_clock::now() + patience_after_cancel;
-      continue;
     }
-    if (ready > 0 && PQconsumeInput(handle) == 0) throw_lost();
   }
-  PGresult* last = nullptr;
-  while (PGresult* next = PQgetResult(handle)) {
-    PQclear(last);
-    last = next;
-    if (is_copy(last)) break;  // libpq would say so for ever
-  }
-  if (cancelled && field(last, PG_DIAG_SQLSTATE) == "57014") {
-    PQclear(last);
-    throw timeout_error("the statement took too long and was cancelled");
-  }
-  return last;
 }
 
 void connection::cancel() noexcept {
@@ -160,55 +114,45 @@ void connection::cancel() noexcept {
   PQfreeCancel(request);
 }
 
-void connection::throw_lost() { throw connection_error(trimmed(PQerrorMessage(handle_.get()))); }
-
-result connection::checked(PGresult* rows) {
+expected<result> connection::examine(PGresult* rows) const {
   result owned(rows);
   switch (PQresultStatus(rows)) {
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
-    case PGRES_PIPELINE_SYNC:
-      return owned;
+      if (rows != nullptr) return owned;
+      break;
     default:
       break;
   }
-  if (is_copy(rows)) {
-    // The protocol waits for data that nobody here reads or writes.
-    handle_.reset();
-    throw usage_error("COPY FROM STDIN and TO STDOUT are not offered; the connection is closed");
-  }
   const std::string sqlstate = field(rows, PG_DIAG_SQLSTATE);
   if (sqlstate.empty() || PQstatus(handle_.get()) != CONNECTION_OK)
-    throw connection_error(
+    return failure(
+        failure_kind::connection,
         trimmed(rows == nullptr ? PQerrorMessage(handle_.get()) : PQresultErrorMessage(rows)),
         sqlstate);
-  throw server_error(field(rows, PG_DIAG_MESSAGE_PRIMARY), sqlstate,
-                     field(rows, PG_DIAG_MESSAGE_HINT));
+  return failure(failure_kind::server, field(rows, PG_DIAG_MESSAGE_PRIMARY), sqlstate,
+                 field(rows, PG_DIAG_MESSAGE_HINT));
+}
+
+expected<result> connection::try_execute(std::string_view sql, const parameters& values,
+                                         std::optional<std::chrono::milliseconds> timeout) {
+  deadline until;
+  if (timeout) until = std::chrono::steady_clock::now() + *timeout;
+  detail::statement_exchange trip(*this, sql, values);
+  drive(trip, until);
+  return trip.answer();
 }
 
 result connection::execute(std::string_view sql, const parameters& values,
                            std::optional<std::chrono::milliseconds> timeout) {
-  deadline until;
-  if (timeout) until = std::chrono::steady_clock::now() + *timeout;
-  try {
-    return checked(send_and_wait(sql, values, until));
-  } catch (const server_error& refused) {
-    // Somebody else deallocated the statement (DISCARD ALL, a pooler), or a table that it reads was
-    // changed. Outside a transaction nothing has happened yet: once more, prepared anew.
-    const bool stale =
-        refused.sqlstate() == "26000" ||
-        (refused.sqlstate() == "0A000" &&
-         std::string_view(refused.what()).find("cached plan") != std::string_view::npos);
-    if (!stale || in_transaction() || !options_.prepared_statements) throw;
-  }
-  command("DEALLOCATE ALL");
-  statements_.clear();
-  return checked(send_and_wait(sql, values, until));
+  return try_execute(sql, values, timeout).value();
 }
 
 void connection::command(const std::string& sql) {
-  (void)checked(PQexec(handle_.get(), sql.c_str()));
+  detail::command_exchange trip(*this, sql);
+  drive(trip, {});
+  (void)trip.answer().value();
 }
 
 bool connection::check() noexcept {

@@ -58,4 +58,9 @@ result transaction::execute(std::string_view sql, const parameters& values, bool
   return on_->execute(sql, values);
 }
 
+expected<result> transaction::try_execute(std::string_view sql, const parameters& values, bool) {
+  if (!open_) return failure(failure_kind::usage, "the transaction has ended already");
+  return on_->try_execute(sql, values);
+}
+
 }  // namespace stash

@@ -53,6 +53,9 @@ class STASH_API client : private executor {
   /// The calls of administration.
   [[nodiscard]] stash::admin admin() { return stash::admin(*this); }
 
+  /// The same calls, which return failures as values instead of throwing them.
+  [[nodiscard]] nothrow_calls nothrow() { return nothrow_calls(*this); }
+
   /// Runs `work(transaction&)` and commits; does it all again after a retryable error (40001,
   /// 40P01, a connection lost before COMMIT), with growing, random pauses. What `work` returns is
   /// returned. It must have no effect outside the database, for it may run several times.
@@ -88,7 +91,8 @@ class STASH_API client : private executor {
 
  private:
   result execute(std::string_view sql, const parameters& values, bool again) override;
-  result execute_once(std::string_view sql, const parameters& values);
+  expected<result> try_execute(std::string_view sql, const parameters& values, bool again) override;
+  expected<result> execute_once(std::string_view sql, const parameters& values);
   static void pause_before_retry(int attempt, const transaction_options& options);
 
   std::shared_ptr<pool> connections_;

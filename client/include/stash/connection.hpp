@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "stash/error.hpp"
+#include "stash/expected.hpp"
 #include "stash/result.hpp"
 
 extern "C" {
@@ -14,6 +15,14 @@ typedef struct pg_conn PGconn;
 }
 
 namespace stash {
+
+namespace detail {
+class exchange;
+class statement_exchange;
+class command_exchange;
+class pipeline_exchange;
+struct connecting;
+}  // namespace detail
 
 /// How to connect.
 struct connection_options {
@@ -39,6 +48,9 @@ class STASH_API connection {
   /// cancelled when it takes longer (timeout_error). Other errors: server_error, connection_error.
   result execute(std::string_view sql, const parameters& values = {},
                  std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+  /// The same, with a failure as a value: nothing is thrown but std::bad_alloc.
+  expected<result> try_execute(std::string_view sql, const parameters& values = {},
+                               std::optional<std::chrono::milliseconds> timeout = std::nullopt);
   /// Runs statements without parameters, as BEGIN; several, divided by semicolons, are one
   /// transaction unless they say otherwise.
   void command(const std::string& sql);
@@ -60,18 +72,32 @@ class STASH_API connection {
 
  private:
   friend class pipeline;
+  friend class detail::exchange;
+  friend class detail::statement_exchange;
+  friend class detail::command_exchange;
+  friend class detail::pipeline_exchange;
+  friend struct detail::connecting;
   struct closer {
     void operator()(PGconn* handle) const;
   };
+  // What is known of a statement: its name once it is prepared, or whether it should be. A program
+  // that writes its values into the text of its statements would fill the server's memory.
+  struct lookup {
+    const std::string* name;
+    bool may_prepare;
+  };
 
   using deadline = std::optional<std::chrono::steady_clock::time_point>;
-  const std::string* prepared(std::string_view sql, const parameters& values, deadline until = {});
-  PGresult* send_and_wait(std::string_view sql, const parameters& values, deadline until);
-  PGresult* wait_until(std::chrono::steady_clock::time_point until);
+  // Takes a connection over that was made elsewhere.
+  connection(connection_options options, PGconn* connected);
+  // With the types of the parameters that fill() saw last.
+  lookup find(std::string_view sql);
+  [[nodiscard]] std::string next_name() const;
+  void remember(std::string_view sql);
+  STASH_LOCAL void drive(detail::exchange& trip, deadline until);
   void cancel() noexcept;
-  [[nodiscard]] result checked(PGresult* rows);
+  [[nodiscard]] expected<result> examine(PGresult* rows) const;
   void fill(const parameters& values);
-  [[noreturn]] void throw_lost();
 
   // A statement is prepared for the types of its parameters: the same text with others is another.
   struct text_hash {

@@ -15,6 +15,10 @@
 
 namespace stash {
 
+namespace detail {
+class pipeline_exchange;
+}
+
 using json = nlohmann::json;
 using clock = std::chrono::system_clock;
 using time_point = clock::time_point;
@@ -75,7 +79,7 @@ class STASH_API parameters {
 
  private:
   friend class connection;
-  friend class pipeline;
+  friend class detail::pipeline_exchange;
   struct value {
     unsigned type;
     std::size_t offset;

@@ -6,6 +6,8 @@
 #include "stash/client.hpp"
 #include "stash/connection.hpp"
 #include "stash/error.hpp"
+#include "stash/expected.hpp"
+#include "stash/nothrow.hpp"
 #include "stash/pipeline.hpp"
 #include "stash/pool.hpp"
 #include "stash/secret.hpp"

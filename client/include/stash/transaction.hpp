@@ -1,10 +1,8 @@
 // One transaction on one connection: typed calls and the application's own SQL in one commit.
 #pragma once
 
-#include "stash/admin.hpp"
-#include "stash/cache.hpp"
+#include "stash/nothrow.hpp"
 #include "stash/pool.hpp"
-#include "stash/sessions.hpp"
 
 namespace stash {
 
@@ -44,6 +42,9 @@ class STASH_API transaction : public executor {
   }
   /// The same with parameters that are there already; `again` does not matter here.
   result execute(std::string_view sql, const parameters& values, bool again) override;
+  /// The same, with a failure as a value.
+  expected<result> try_execute(std::string_view sql, const parameters& values = {},
+                               bool again = false) override;
 
   /// The calls of the cache, in this transaction.
   [[nodiscard]] stash::cache cache(std::string name_space = "default") {
@@ -53,6 +54,8 @@ class STASH_API transaction : public executor {
   [[nodiscard]] stash::sessions sessions() { return stash::sessions(*this); }
   /// The calls of administration.
   [[nodiscard]] stash::admin admin() { return stash::admin(*this); }
+  /// The same calls, which return failures as values instead of throwing them.
+  [[nodiscard]] nothrow_calls nothrow() { return nothrow_calls(*this); }
 
  private:
   connection* on_;

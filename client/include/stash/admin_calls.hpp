@@ -1,0 +1,42 @@
+// The calls of administration as values: see stash/call.hpp. Named as the functions are; the
+// methods of basic_admin say what they do.
+#pragma once
+
+#include "stash/call.hpp"
+
+namespace stash {
+
+/// Of a namespace; what is unset is the server's default, or stays as it is.
+struct namespace_options {
+  /// How much memory its entries may take.
+  std::optional<std::int64_t> max_bytes = {};
+  /// For entries that name none; infinity: never.
+  std::optional<seconds> default_ttl = {};
+  /// As the server's cache_namespace_create describes it.
+  std::optional<bool> strict = {};
+  /// Who may use it; unset: everybody who may use the cache.
+  std::optional<std::vector<std::string>> roles = {};
+};
+
+namespace calls {
+
+STASH_API call<void> cache_namespace_create(std::string_view name,
+                                            const namespace_options& options);
+STASH_API call<void> cache_namespace_alter(std::string_view name, const namespace_options& options);
+STASH_API call<bool> cache_namespace_drop(std::string_view name);
+STASH_API call<std::vector<json>> cache_namespace_list();
+STASH_API call<std::vector<json>> cache_statistics();
+STASH_API call<std::vector<json>> worker_status();
+STASH_API call<json> cache_usage();
+STASH_API call<json> health_check();
+STASH_API call<void> stat_reset();
+STASH_API call<void> cache_invalidate_on(std::string_view relation, std::string_view tag_template,
+                                         std::string_view name_space);
+STASH_API call<bool> cache_invalidate_off(std::string_view relation);
+STASH_API call<void> grant_usage(std::string_view role, const std::vector<std::string>& modules);
+STASH_API call<void> revoke_usage(std::string_view role, const std::vector<std::string>& modules);
+STASH_API call<std::string> version();
+STASH_API call<bool> preloaded();
+
+}  // namespace calls
+}  // namespace stash

@@ -1,0 +1,95 @@
+// See stash/admin_calls.hpp.
+#include "stash/admin_calls.hpp"
+
+#include "decode.hpp"
+
+namespace stash::calls {
+namespace {
+
+using decode::changes;
+using decode::reads;
+
+template <typename... Values>
+parameters values_of(const Values&... each) {
+  parameters values;
+  (values.add(each), ...);
+  return values;
+}
+
+parameters namespace_values(std::string_view name, const namespace_options& options) {
+  parameters values = values_of(name, options.max_bytes, options.default_ttl, options.strict);
+  if (options.roles)
+    values.add(std::span<const std::string>(*options.roles));
+  else
+    values.add(std::nullopt);
+  return values;
+}
+
+}  // namespace
+
+call<void> cache_namespace_create(std::string_view name, const namespace_options& options) {
+  return {{"SELECT stash.cache_namespace_create($1, $2, $3, coalesce($4, false), $5)",
+           namespace_values(name, options), changes},
+          decode::nothing};
+}
+
+call<void> cache_namespace_alter(std::string_view name, const namespace_options& options) {
+  return {{"SELECT stash.cache_namespace_alter($1, $2, $3, $4, $5)",
+           namespace_values(name, options), changes},
+          decode::nothing};
+}
+
+call<bool> cache_namespace_drop(std::string_view name) {
+  return {{"SELECT stash.cache_namespace_drop($1)", values_of(name), changes}, decode::boolean};
+}
+
+call<std::vector<json>> cache_namespace_list() {
+  return {{"SELECT to_jsonb(n) FROM stash.cache_namespace_list() AS n", {}, reads},
+          decode::documents};
+}
+
+call<std::vector<json>> cache_statistics() {
+  return {{"SELECT to_jsonb(s) FROM stash.cache_statistics() AS s", {}, reads}, decode::documents};
+}
+
+call<std::vector<json>> worker_status() {
+  return {{"SELECT to_jsonb(w) FROM stash.worker_status() AS w", {}, reads}, decode::documents};
+}
+
+call<json> cache_usage() {
+  return {{"SELECT to_jsonb(u) FROM stash.cache_usage() AS u", {}, reads}, decode::document};
+}
+
+call<json> health_check() { return {{"SELECT stash.health_check()", {}, reads}, decode::document}; }
+
+call<void> stat_reset() { return {{"SELECT stash.stat_reset()", {}, changes}, decode::nothing}; }
+
+call<void> cache_invalidate_on(std::string_view relation, std::string_view tag_template,
+                               std::string_view name_space) {
+  return {{"SELECT stash.cache_invalidate_on($1::text::regclass, $2, $3)",
+           values_of(relation, tag_template, name_space), changes},
+          decode::nothing};
+}
+
+call<bool> cache_invalidate_off(std::string_view relation) {
+  return {{"SELECT stash.cache_invalidate_off($1::text::regclass)", values_of(relation), changes},
+          decode::boolean};
+}
+
+call<void> grant_usage(std::string_view role, const std::vector<std::string>& modules) {
+  return {
+      {"SELECT stash.grant_usage(quote_ident($1)::regrole, $2)", values_of(role, modules), changes},
+      decode::nothing};
+}
+
+call<void> revoke_usage(std::string_view role, const std::vector<std::string>& modules) {
+  return {{"SELECT stash.revoke_usage(quote_ident($1)::regrole, $2)", values_of(role, modules),
+           changes},
+          decode::nothing};
+}
+
+call<std::string> version() { return {{"SELECT stash.version()", {}, reads}, decode::text}; }
+
+call<bool> preloaded() { return {{"SELECT stash.preloaded()", {}, reads}, decode::boolean}; }
+
+}  // namespace stash::calls

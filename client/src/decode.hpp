@@ -1,0 +1,40 @@
+// Readers that the typed calls share, and whether a call may be done again.
+#pragma once
+
+#include "stash/call.hpp"
+
+namespace stash::decode {
+
+inline constexpr bool reads = true;
+inline constexpr bool changes = false;
+
+inline bool boolean(const result& rows) { return rows.boolean(0, 0); }
+inline std::int64_t integer(const result& rows) { return rows.integer(0, 0); }
+inline json document(const result& rows) { return rows.document(0, 0); }
+inline std::string text(const result& rows) { return rows.text(0, 0); }
+inline void nothing(const result&) {}
+
+inline std::optional<std::int64_t> optional_integer(const result& rows) {
+  if (rows.is_null(0, 0)) return std::nullopt;
+  return rows.integer(0, 0);
+}
+
+inline std::optional<std::string> optional_text(const result& rows, int row, int column) {
+  if (rows.is_null(row, column)) return std::nullopt;
+  return rows.text(row, column);
+}
+
+inline std::optional<time_point> optional_moment(const result& rows, int row, int column) {
+  if (rows.is_null(row, column)) return std::nullopt;
+  return rows.moment(row, column);
+}
+
+// The first column of every row.
+inline std::vector<json> documents(const result& rows) {
+  std::vector<json> found;
+  found.reserve(static_cast<std::size_t>(rows.rows()));
+  for (int row = 0; row < rows.rows(); row++) found.push_back(rows.document(row, 0));
+  return found;
+}
+
+}  // namespace stash::decode

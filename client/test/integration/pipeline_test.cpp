@@ -1,0 +1,150 @@
+// Typed calls in pipelines, and calls that do not throw.
+#include "server.hpp"
+
+namespace {
+
+using namespace test;
+using stash::failure_kind;
+using stash::json;
+
+class pipelines : public with_client {
+ protected:
+  stash::connection on{{}};
+  const stash::set_options fresh{.fresh = true};
+};
+
+TEST_F(pipelines, typed_calls_answer_by_their_handles) {
+  stash::pipeline batch(on);
+  auto cache = batch.cache(name);
+  const auto set = cache.set("k", 5, fresh);
+  const auto found = cache.get<int>("k");
+  const auto missed = cache.get<int>("no");
+  const auto made = batch.sessions().create({.user_id = name});
+  const auto version = batch.admin().version();
+  batch.add("SELECT $1", 7);
+  EXPECT_EQ(batch.size(), 6u);
+  EXPECT_FALSE(found.ready());
+  EXPECT_THROW((void)found.get(), stash::usage_error);
+  EXPECT_EQ(found.try_get().error().kind(), failure_kind::usage);
+  const auto in_order = batch.run();
+  ASSERT_EQ(in_order.size(), 1u);
+  EXPECT_EQ(in_order[0].integer(0, 0), 7);
+  EXPECT_TRUE(set.get().has_value());
+  EXPECT_TRUE(found.ready());
+  EXPECT_EQ(found.get(), 5);
+  EXPECT_EQ(found.try_get().value(), 5);
+  EXPECT_FALSE(missed.get().has_value());
+  EXPECT_FALSE(made.get().token.empty());
+  EXPECT_EQ(version.get(), client.admin().version());
+  EXPECT_EQ(batch.size(), 0u);
+  EXPECT_EQ(client.sessions().bulk_delete(std::nullopt, {.user_id = name}), 1);
+}
+
+TEST_F(pipelines, handles_know_the_error) {
+  stash::pipeline batch(on);
+  const auto before = batch.cache(name).incr("n");
+  const auto refused = batch.cache("nothing_like_it").incr("n");
+  const auto behind = batch.cache(name).incr("n");
+  EXPECT_THROW(batch.run(), stash::server_error);
+  EXPECT_EQ(before.get(), 1);
+  EXPECT_THROW((void)refused.get(), stash::server_error);
+  EXPECT_EQ(behind.try_get().error().sqlstate(), refused.try_get().error().sqlstate());
+  EXPECT_EQ(batch.cache(name).get<int>("n").ready(), false);
+  EXPECT_TRUE(batch.run().empty());
+}
+
+TEST_F(pipelines, values_that_do_not_fit) {
+  client.cache(name).set("k", "text", fresh);
+  stash::pipeline batch(on);
+  const auto found = batch.cache(name).get<int>("k");
+  batch.run();
+  EXPECT_THROW((void)found.get(), json::exception);
+  EXPECT_EQ(found.try_get().error().kind(), failure_kind::value);
+}
+
+TEST_F(pipelines, have_a_deadline) {
+  stash::pipeline batch(on);
+  batch.add("SELECT 1").add("SELECT pg_sleep(30)").add("SELECT 2");
+  EXPECT_THROW(batch.run(100ms), stash::timeout_error);
+  EXPECT_EQ(batch.add("SELECT 7").run(10s)[0].integer(0, 0), 7);
+}
+
+TEST_F(pipelines, copy_is_refused) {
+  stash::pipeline batch(on);
+  batch.add("COPY (SELECT 1) TO STDOUT");
+  EXPECT_THROW(batch.run(), stash::error);
+  EXPECT_FALSE(on.check());
+  stash::connection other({});
+  EXPECT_THROW(other.command("COPY (SELECT 1) TO STDOUT"), stash::usage_error);
+  EXPECT_FALSE(other.usable());
+}
+
+TEST_F(pipelines, are_prepared_anew_after_discard) {
+  stash::pipeline batch(on);
+  EXPECT_EQ(batch.add("SELECT 1").run()[0].integer(0, 0), 1);
+  on.command("DISCARD ALL");
+  // What is gone on the server is found out by the first that fails, outside of pipelines.
+  EXPECT_THROW(batch.add("SELECT 1").run(), stash::server_error);
+  EXPECT_EQ(on.execute("SELECT 1").integer(0, 0), 1);
+  EXPECT_EQ(batch.add("SELECT 1").run()[0].integer(0, 0), 1);
+}
+
+class nothrow : public pipelines {};
+
+TEST_F(nothrow, returns_values) {
+  auto cache = client.nothrow().cache(name);
+  EXPECT_FALSE((*cache.get<int>("k")).has_value());
+  EXPECT_TRUE(cache.set("k", 1, fresh).value().has_value());
+  EXPECT_EQ(*cache.get<int>("k"), 1);
+  EXPECT_EQ(cache.incr("n").value_or(-1), 1);
+  EXPECT_TRUE(*cache.exists("k"));
+  const std::vector<std::string> keys{"k", "no"};
+  EXPECT_EQ((*cache.get_many<int>(keys))[0], 1);
+  const std::vector<json> values{2, 3};
+  EXPECT_EQ(*cache.set_many(keys, values, fresh), 2);
+  EXPECT_FALSE((*client.nothrow().sessions().get_by_token(stash::secret("unknown"))).has_value());
+  EXPECT_EQ(client.nothrow().execute("SELECT $1", 7)->integer(0, 0), 7);
+  EXPECT_TRUE(client.nothrow().admin().create_namespace(name + "x").has_value());
+  EXPECT_TRUE(*client.nothrow().admin().drop_namespace(name + "x"));
+}
+
+TEST_F(nothrow, returns_failures) {
+  const auto refused = client.nothrow().cache("nothing_like_it").get<int>("k");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), failure_kind::server);
+  EXPECT_EQ(refused.error().sqlstate().size(), 5u);
+  EXPECT_THROW((void)refused.value(), stash::server_error);
+  EXPECT_FALSE(client.nothrow().admin().create_namespace(name));
+  client.cache(name).set("k", "text", fresh);
+  EXPECT_EQ(client.nothrow().cache(name).get<int>("k").error().kind(), failure_kind::value);
+}
+
+TEST_F(nothrow, returns_what_the_pool_says) {
+  stash::client one({.max_size = 1, .acquire_timeout = 50ms});
+  auto held = one.connections().acquire();
+  EXPECT_EQ(one.nothrow().cache().exists("k").error().kind(), failure_kind::timeout);
+  held.release();
+  one.connections().close();
+  EXPECT_EQ(one.nothrow().cache().exists("k").error().kind(), failure_kind::usage);
+  stash::client nobody({.conninfo = "host=/nowhere"});
+  const auto lost = nobody.nothrow().cache().exists("k");
+  EXPECT_TRUE(lost.error().connection_lost());
+  EXPECT_TRUE(lost.error().retryable());
+}
+
+TEST_F(nothrow, reads_are_done_again_on_another_connection) {
+  stash::client mine(options(1));
+  const int process = mine.connections().acquire()->server_process();
+  kill_process(process);
+  EXPECT_TRUE(mine.nothrow().cache().exists("k").has_value());
+}
+
+TEST_F(nothrow, in_a_transaction) {
+  stash::transaction work(on);
+  EXPECT_EQ(*work.nothrow().cache(name).incr("n"), 1);
+  EXPECT_EQ(work.nothrow().execute("SELECT 1 / 0").error().sqlstate(), "22012");
+  work.rollback();
+  EXPECT_EQ(work.nothrow().execute("SELECT 1").error().kind(), failure_kind::usage);
+}
+
+}  // namespace
