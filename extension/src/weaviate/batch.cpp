@@ -170,7 +170,6 @@ std::optional<std::vector<object_fault>> rest_faults(const std::string& body,
 
 // What a verbose answer to a deletion says of one object; Connect gives the 16 bytes in base64.
 std::optional<uuid> deleted_id(const json& each) {
-  if (!each.is_object()) return std::nullopt;
   if (each.contains("id")) return uuid_from_text(each.value("id", std::string()));
   return uuid_from_base64(each.value("uuid", std::string()));
 }
@@ -178,7 +177,7 @@ std::optional<uuid> deleted_id(const json& each) {
 // Its error; empty when it is deleted.
 std::string deletion_error(const json& each) {
   const std::string unnamed = "the server could not delete the object and did not say why";
-  if (each.contains("id")) {
+  if (each.contains("status")) {
     if (each.value("status", std::string()) != "FAILED") return {};
     const auto errors = each.find("errors");
     return errors != each.end() && !errors->is_null() ? message_of(errors->dump()) : unnamed;
@@ -334,15 +333,15 @@ batch_result delete_batch::read(const http::response& answer) const {
   const auto objects = results.find("objects");
   batch_result result;
   for (const json& each : objects != results.end() ? *objects : json::array()) {
-    const std::optional<uuid> id = deleted_id(each);
-    if (!id) return {unreadable_answer(), {}};
+    if (!each.is_object()) return {unreadable_answer(), {}};
     const std::string error = deletion_error(each);
     if (error.empty()) continue;
-    const auto at = std::find(ids_.begin(), ids_.end(), *id);
-    if (at == ids_.end()) continue;
     const judgement judged = judge_object(error);
-    // Nobody knows what a read-only shard did with the others.
+    // A read-only shard fails its first object, with or without an id, and leaves the others.
     if (judged.cause == cause::read_only) return {judged, {}};
+    const std::optional<uuid> id = deleted_id(each);
+    const auto at = id ? std::find(ids_.begin(), ids_.end(), *id) : ids_.end();
+    if (at == ids_.end()) return {judged, {}};
     result.faults.push_back({static_cast<std::size_t>(std::distance(ids_.begin(), at)), judged});
   }
   sort_faults(&result.faults);

@@ -42,6 +42,7 @@ constexpr std::array known_messages{
     // This object, whatever the state of the server.
     known_message{"not a valid tenant name", verdict::split, cause::object},
     known_message{"is not valid as tenant name", verdict::split, cause::object},
+    known_message{"empty tenant name", verdict::split, cause::object},
     known_message{"vector dimensions do not match", verdict::reject, cause::object},
     known_message{"vector lengths don't match", verdict::reject, cause::object},
     known_message{"vector with length", verdict::reject, cause::object},
@@ -54,6 +55,7 @@ constexpr std::array known_messages{
     // The collection and what it is like.
     known_message{"not present in schema", verdict::pause, cause::missing_collection},
     known_message{"could not find class", verdict::pause, cause::missing_collection},
+    known_message{"failed to get class", verdict::pause, cause::missing_collection},
     known_message{"class not found", verdict::pause, cause::missing_collection},
     known_message{"cannot find class", verdict::pause, cause::missing_collection},
     known_message{"cannot query non-existing class", verdict::pause, cause::missing_collection},
