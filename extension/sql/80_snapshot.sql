@@ -73,7 +73,7 @@ COMMENT ON TABLE stash.memory_version IS
 CREATE INDEX memory_version_pool ON stash.memory_version (pool, id);
 CREATE INDEX memory_version_parent ON stash.memory_version (parent) WHERE parent IS NOT NULL;
 CREATE INDEX memory_version_expires ON stash.memory_version (expires_at)
-    WHERE expires_at IS NOT NULL;
+    WHERE expires_at IS NOT NULL AND NOT pinned;
 CREATE INDEX memory_version_tags ON stash.memory_version USING gin (tags) WHERE tags IS NOT NULL;
 CREATE INDEX memory_version_metadata ON stash.memory_version USING gin (metadata jsonb_path_ops)
     WHERE metadata IS NOT NULL;

@@ -97,3 +97,597 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION stash.memory_snapshot_get(uuid) IS
 'A snapshot with its content; no row when it is unknown, deleted or expired. Error XX001 when what is stored is damaged. O(size).';
+
+CREATE FUNCTION stash.memory_snapshot_get_at(
+    agent_id text, key text DEFAULT 'default', at timestamptz DEFAULT NULL)
+RETURNS SETOF stash.memory_snapshot LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000 ROWS 1
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    searched bigint;
+    low bigint := 1;
+    high bigint;
+    middle bigint;
+    here record;
+    latest bigint := 0;
+    found_id uuid;
+BEGIN
+    SELECT l.id, l.last_version INTO searched, high FROM stash.memory_line AS l
+        WHERE l.agent_id = memory_snapshot_get_at.agent_id AND l.key = memory_snapshot_get_at.key;
+    IF at IS NULL THEN
+        latest := high;
+    ELSE
+        -- Versions of a line are made one after another, so their moments are in order, too.
+        WHILE low <= high LOOP
+            middle := (low + high) / 2;
+            SELECT v.version, v.created_at INTO here FROM stash.memory_version AS v
+                WHERE v.line = searched AND v.version BETWEEN middle AND high
+                ORDER BY v.version LIMIT 1;
+            IF FOUND AND here.created_at <= at THEN
+                latest := here.version;
+                low := here.version + 1;
+            ELSE
+                high := middle - 1;
+            END IF;
+        END LOOP;
+    END IF;
+    SELECT v.id INTO found_id FROM stash.memory_version AS v
+        WHERE v.line = searched AND v.version <= latest
+            AND stash.memory_lives(v.expires_at, v.pinned)
+        ORDER BY v.version DESC LIMIT 1;
+    RETURN QUERY SELECT * FROM stash.memory_snapshot_get(found_id);
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_get_at(text, text, timestamptz) IS
+'What an agent had under a key at a moment (NULL: now, the head): the latest snapshot made until then that is still there; no row when there is none. O(log(versions) + size).';
+
+CREATE FUNCTION stash.memory_snapshot_list(
+    agent_id text DEFAULT NULL, key text DEFAULT NULL, tags text[] DEFAULT NULL,
+    metadata jsonb DEFAULT NULL, after uuid DEFAULT NULL, max_rows integer DEFAULT 100)
+RETURNS SETOF stash.memory_snapshot_info LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+COST 1000 ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    lines bigint[];
+BEGIN
+    IF max_rows IS NULL OR max_rows NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'max_rows must be between 1 and 100000' USING ERRCODE = '22023';
+    END IF;
+    IF metadata IS NOT NULL AND jsonb_typeof(metadata) <> 'object' THEN
+        RAISE EXCEPTION 'metadata must be a JSON object' USING ERRCODE = '22023';
+    END IF;
+    IF agent_id IS NOT NULL THEN
+        SELECT array_agg(l.id) INTO lines FROM stash.memory_line AS l
+            WHERE l.agent_id = memory_snapshot_list.agent_id
+            AND (memory_snapshot_list.key IS NULL OR l.key = memory_snapshot_list.key);
+    ELSIF key IS NOT NULL THEN
+        SELECT array_agg(l.id) INTO lines FROM stash.memory_line AS l
+            WHERE l.key = memory_snapshot_list.key;
+    END IF;
+    IF lines IS NULL AND (agent_id IS NOT NULL OR key IS NOT NULL) THEN
+        RETURN;
+    END IF;
+    -- One line: its own index is in the order asked for. Several: that of the pools, or of all.
+    RETURN QUERY
+        SELECT i.id, i.agent_id, i.key, i.version, i.parent, i.created_at, i.expires_at, i.pinned,
+            i.tags, i.metadata, i.origin, i.note, i.bytes
+        FROM (SELECT v.id FROM stash.memory_version AS v
+            WHERE (lines IS NULL OR v.line = ANY (lines))
+                AND (memory_snapshot_list.tags IS NULL OR v.tags @> memory_snapshot_list.tags
+                     OR cardinality(memory_snapshot_list.tags) = 0)
+                AND (memory_snapshot_list.metadata IS NULL OR memory_snapshot_list.metadata = '{}'
+                     OR v.metadata @> memory_snapshot_list.metadata)
+                AND (after IS NULL OR v.id < after)
+                AND stash.memory_lives(v.expires_at, v.pinned)
+            ORDER BY v.id DESC LIMIT max_rows) AS page
+        JOIN stash.memory_info AS i ON i.id = page.id
+        ORDER BY i.id DESC;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_list(text, text, text[], jsonb, uuid, integer) IS
+'Snapshots, the latest first, at most max_rows. agent_id, key: of these, NULL for all. tags: those that carry all of these; metadata: those whose metadata contain this. For the next page pass the last row''s id as after. Error 22023 unless max_rows is 1 to 100000 and metadata an object.';
+
+CREATE FUNCTION stash.memory_snapshot_history(id uuid, depth integer DEFAULT 100)
+RETURNS SETOF stash.memory_snapshot_info LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+COST 1000 ROWS 100 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    next_id uuid := id;
+    here stash.memory_snapshot_info;
+BEGIN
+    IF depth IS NULL OR depth NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'depth must be between 1 and 100000' USING ERRCODE = '22023';
+    END IF;
+    FOR n IN 1..depth LOOP
+        EXIT WHEN next_id IS NULL;
+        SELECT i.id, i.agent_id, i.key, i.version, i.parent, i.created_at, i.expires_at, i.pinned,
+            i.tags, i.metadata, i.origin, i.note, i.bytes INTO here
+            FROM stash.memory_info AS i WHERE i.id = next_id;
+        EXIT WHEN NOT FOUND;
+        RETURN NEXT here;
+        next_id := here.parent;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_history(uuid, integer) IS
+'A snapshot and its parents, back to the first or depth of them; across forks. Where one was deleted it goes on with what was before. Error 22023 unless depth is 1 to 100000. O(depth).';
+
+CREATE FUNCTION stash.memory_difference(
+    before jsonb, after jsonb, OUT path text, OUT op text, OUT old jsonb, OUT new jsonb)
+RETURNS SETOF record AS 'MODULE_PATHNAME', 'stash_memory_difference'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION stash.memory_difference(jsonb, jsonb) IS
+'Internal: stash.memory_snapshot_diff of two documents';
+
+CREATE FUNCTION stash.memory_snapshot_diff(
+    a uuid, b uuid, OUT path text, OUT op text, OUT old jsonb, OUT new jsonb)
+RETURNS SETOF record LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    before record;
+    after record;
+BEGIN
+    SELECT v.* INTO before FROM stash.memory_version AS v
+        WHERE v.id = a AND stash.memory_lives(v.expires_at, v.pinned);
+    IF FOUND THEN
+        SELECT v.* INTO after FROM stash.memory_version AS v
+            WHERE v.id = b AND stash.memory_lives(v.expires_at, v.pinned);
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no snapshot %', CASE WHEN before.id IS NULL THEN a ELSE b END
+            USING ERRCODE = '42704', HINT = 'It may have expired or been deleted.';
+    END IF;
+    -- Equal documents of a pool have equal digests.
+    IF before.pool = after.pool AND before.digest = after.digest THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT d.path, d.op, d.old, d.new FROM stash.memory_difference(
+        stash.memory_content(before.pool, before.logical_size, before.content, before.refs),
+        stash.memory_content(after.pool, after.logical_size, after.content, after.refs)) AS d;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_diff(uuid, uuid) IS
+'What makes the content of b of that of a, in the terms of JSON Patch (RFC 6902): path, a JSON Pointer; op, add, remove or replace; the old and the new value, NULL where there is none. Applied in this order to a they give b. Elements of arrays are matched by content. No row: they are equal. Error 42704 when one is unknown. O(size + changes).';
+
+CREATE FUNCTION stash.memory_snapshot_fork(id uuid, agent_id text, key text DEFAULT NULL)
+RETURNS uuid AS 'MODULE_PATHNAME', 'stash_memory_snapshot_fork'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION stash.memory_snapshot_fork(uuid, text, text) IS
+'Gives another agent, or another key (NULL: the same), a snapshot to go on from: a version whose parent is this one, with its content, tags, metadata and embedding. Copies nothing, unless that agent has versions of its own under the key: then it is added behind them, with parts of its own. Returns its id. Errors: 22004 a NULL id or agent_id; 42704 no such snapshot; 22023 the snapshot''s own agent and key (use stash.memory_snapshot_restore).';
+
+CREATE FUNCTION stash.memory_snapshot_restore(id uuid, note text DEFAULT NULL)
+RETURNS uuid AS 'MODULE_PATHNAME', 'stash_memory_snapshot_restore'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION stash.memory_snapshot_restore(uuid, text) IS
+'Makes an earlier snapshot the head again: adds a version with its content, tags, metadata and embedding behind the present head, and keeps where it came from (origin, note). Returns its id. Nothing is copied, nothing is lost. Errors: 22004 a NULL id; 42704 no such snapshot; 22001 note longer than 1024 bytes.';
+
+CREATE FUNCTION stash.memory_snapshot_pin(id uuid, pinned boolean DEFAULT true)
+RETURNS boolean LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF memory_snapshot_pin.id IS NULL OR memory_snapshot_pin.pinned IS NULL THEN
+        RAISE EXCEPTION 'id and pinned must not be null' USING ERRCODE = '22004';
+    END IF;
+    UPDATE stash.memory_version AS v SET pinned = memory_snapshot_pin.pinned
+        WHERE v.id = memory_snapshot_pin.id AND stash.memory_lives(v.expires_at, v.pinned);
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_pin(uuid, boolean) IS
+'Keeps a snapshot from expiring, from clean-ups and from retention, or (false) no longer. False when it is unknown. Error 22004 for NULL.';
+
+CREATE FUNCTION stash.memory_snapshot_delete(id uuid)
+RETURNS boolean LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF memory_snapshot_delete.id IS NULL THEN
+        RAISE EXCEPTION 'id must not be null' USING ERRCODE = '22004';
+    END IF;
+    DELETE FROM stash.memory_version AS v WHERE v.id = memory_snapshot_delete.id AND NOT v.pinned
+        AND stash.memory_lives(v.expires_at, v.pinned);
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    IF EXISTS (SELECT FROM stash.memory_version AS v
+               WHERE v.id = memory_snapshot_delete.id AND v.pinned) THEN
+        RAISE EXCEPTION 'snapshot % is pinned', memory_snapshot_delete.id USING ERRCODE = '55006',
+            HINT = 'Call stash.memory_snapshot_pin(id, false) first.';
+    END IF;
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_delete(uuid) IS
+'Deletes a snapshot; others that share its content keep it. False when it is unknown. What was forked or branched off it goes on with what was before it. Errors: 22004 for NULL; 55006 it is pinned.';
+
+-- Which versions of a line go by a rule: those that are neither among the last keep_last nor younger
+-- than max_age. NULL: that reason to keep does not exist. Those that have expired go in any case.
+CREATE FUNCTION stash.memory_overdue(
+    line bigint, keep_last integer, max_age double precision, from_version bigint, batch integer)
+RETURNS TABLE (id uuid, version bigint, bytes bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    -- Versions below it are not among the last.
+    bound bigint := 0;
+    oldest timestamptz := 'infinity';
+BEGIN
+    IF keep_last IS NOT NULL OR max_age IS NOT NULL THEN
+        bound := coalesce((SELECT v.version FROM stash.memory_version AS v
+            WHERE v.line = memory_overdue.line AND stash.memory_lives(v.expires_at, v.pinned)
+            ORDER BY v.version DESC OFFSET greatest(keep_last, 1) - 1 LIMIT 1), 0);
+        IF keep_last = 0 THEN
+            bound := 9223372036854775807;
+        END IF;
+    END IF;
+    IF max_age IS NOT NULL THEN
+        -- Beyond some thousand years nothing is that old.
+        oldest := clock_timestamp() - least(max_age, 6e10) * interval '1 second';
+    END IF;
+    RETURN QUERY SELECT v.id, v.version, v.logical_size FROM stash.memory_version AS v
+        WHERE v.line = memory_overdue.line AND v.version >= from_version AND NOT v.pinned
+            AND (v.version < bound AND v.created_at < oldest
+                 OR NOT stash.memory_lives(v.expires_at, v.pinned))
+        ORDER BY v.version LIMIT batch;
+END $$;
+COMMENT ON FUNCTION stash.memory_overdue(bigint, integer, double precision, bigint, integer) IS
+'Internal: the next versions of a line that a rule lets go';
+
+CREATE FUNCTION stash.memory_snapshot_cleanup(
+    keep_last integer DEFAULT NULL, older_than double precision DEFAULT NULL,
+    agent_id text DEFAULT NULL, dry_run boolean DEFAULT false, batch integer DEFAULT NULL,
+    OUT versions bigint, OUT bytes bigint)
+RETURNS record LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    each record;
+    overdue uuid[];
+    freed bigint;
+    last_seen bigint;
+    most integer;
+BEGIN
+    versions := 0;
+    bytes := 0;
+    IF keep_last < 0 OR older_than < 0 OR older_than = 'NaN' OR batch < 1 THEN
+        RAISE EXCEPTION 'keep_last and older_than must not be negative, batch must be at least 1'
+            USING ERRCODE = '22023';
+    END IF;
+    IF keep_last IS NULL AND older_than IS NULL THEN
+        -- What has expired, and nothing else, is found by its own index.
+        SELECT array_agg(e.id), coalesce(sum(e.logical_size), 0) INTO overdue, bytes FROM (
+            SELECT v.id, v.logical_size FROM stash.memory_version AS v
+            WHERE v.expires_at <= clock_timestamp() AND NOT v.pinned
+                AND (memory_snapshot_cleanup.agent_id IS NULL OR v.line IN (
+                    SELECT l.id FROM stash.memory_line AS l
+                    WHERE l.agent_id = memory_snapshot_cleanup.agent_id))
+            ORDER BY v.expires_at LIMIT batch) AS e;
+        versions := coalesce(cardinality(overdue), 0);
+        IF NOT coalesce(dry_run, false) THEN
+            DELETE FROM stash.memory_version AS v WHERE v.id = ANY (overdue) AND NOT v.pinned;
+            GET DIAGNOSTICS versions = ROW_COUNT;
+        END IF;
+        RETURN;
+    END IF;
+    FOR each IN SELECT l.id FROM stash.memory_line AS l
+        WHERE memory_snapshot_cleanup.agent_id IS NULL
+            OR l.agent_id = memory_snapshot_cleanup.agent_id
+        ORDER BY l.id LOOP
+        last_seen := 0;
+        LOOP
+            most := least(10000, batch - versions);
+            EXIT WHEN most <= 0;
+            SELECT array_agg(o.id), coalesce(sum(o.bytes), 0), max(o.version)
+                INTO overdue, freed, last_seen
+                FROM stash.memory_overdue(each.id, keep_last, older_than, last_seen + 1,
+                                          coalesce(most, 10000)) AS o;
+            EXIT WHEN overdue IS NULL;
+            IF NOT coalesce(dry_run, false) THEN
+                DELETE FROM stash.memory_version AS v WHERE v.id = ANY (overdue) AND NOT v.pinned;
+            END IF;
+            versions := versions + cardinality(overdue);
+            bytes := bytes + freed;
+        END LOOP;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_cleanup(integer, double precision, text, boolean, integer) IS
+'Deletes versions that are not among the last keep_last of their key and are older than older_than seconds; of a condition that is NULL nothing is asked. Expired versions go in any case, pinned ones never, and the head stays unless keep_last is 0. agent_id: NULL for all. dry_run: only counts. batch: at most so many. Returns how many versions, and the sum of their sizes as jsonb: of that the disk gets back what no other version shares, when the collector has been. Error 22023 for a bad value. O(versions looked at).';
+
+CREATE FUNCTION stash.memory_retention_set(
+    agent_pattern text, keep_last integer DEFAULT NULL, max_age double precision DEFAULT NULL)
+RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF agent_pattern IS NULL THEN
+        RAISE EXCEPTION 'agent_pattern must not be null' USING ERRCODE = '22004';
+    END IF;
+    IF octet_length(agent_pattern) NOT BETWEEN 1 AND 255 THEN
+        RAISE EXCEPTION 'agent_pattern must have 1 to 255 bytes' USING ERRCODE = '22023';
+    END IF;
+    IF keep_last IS NULL AND max_age IS NULL THEN
+        RAISE EXCEPTION 'keep_last and max_age are both null' USING ERRCODE = '22023',
+            HINT = 'stash.memory_retention_unset() ends a policy.';
+    END IF;
+    IF keep_last < 1 OR max_age <= 0 OR max_age IN ('infinity', 'NaN') THEN
+        RAISE EXCEPTION 'keep_last must be at least 1, max_age a positive number of seconds'
+            USING ERRCODE = '22023';
+    END IF;
+    INSERT INTO stash.memory_retention AS r (agent_pattern, keep_last, max_age)
+        VALUES (memory_retention_set.agent_pattern, memory_retention_set.keep_last, memory_retention_set.max_age)
+        ON CONFLICT ON CONSTRAINT memory_retention_pkey
+        DO UPDATE SET keep_last = excluded.keep_last, max_age = excluded.max_age;
+END $$;
+COMMENT ON FUNCTION stash.memory_retention_set(text, integer, double precision) IS
+'Lets the worker delete versions of the agents whose ids match a pattern (* and ? as in file names): those that are not among the last keep_last of their key and are older than max_age seconds; of a condition that is NULL nothing is asked. Pinned versions and heads stay. Of several patterns that match, the longest decides alone. Replaces the policy of the same pattern. Errors: 22004; 22023 bad value.';
+
+CREATE FUNCTION stash.memory_retention_unset(agent_pattern text)
+RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM stash.memory_retention AS r
+        WHERE r.agent_pattern = memory_retention_unset.agent_pattern;
+    RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION stash.memory_retention_unset(text) IS
+'Ends the policy of a pattern. False when there was none.';
+
+CREATE FUNCTION stash.memory_retention_list()
+RETURNS TABLE (agent_pattern text, keep_last integer, max_age double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT r.agent_pattern, r.keep_last, r.max_age FROM stash.memory_retention AS r
+    ORDER BY r.agent_pattern;
+END;
+COMMENT ON FUNCTION stash.memory_retention_list() IS 'The retention policies';
+
+CREATE FUNCTION stash.memory_rule(agent_id text) RETURNS stash.memory_retention
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r FROM stash.memory_retention AS r
+    WHERE memory_rule.agent_id LIKE translate(
+        replace(replace(replace(r.agent_pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*?', '%_')
+    ORDER BY octet_length(r.agent_pattern) DESC, r.agent_pattern LIMIT 1;
+END;
+COMMENT ON FUNCTION stash.memory_rule(text) IS
+'Internal: the policy that decides for an agent, or NULL';
+
+CREATE FUNCTION stash.memory_shared_parts(pools bigint[]) RETURNS bigint
+AS 'MODULE_PATHNAME', 'stash_memory_shared_parts'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000;
+COMMENT ON FUNCTION stash.memory_shared_parts(bigint[]) IS
+'Internal: how many parts of these pools more than one version has';
+
+CREATE FUNCTION stash.memory_snapshot_stats(
+    agent_id text DEFAULT NULL, OUT keys bigint, OUT versions bigint, OUT pinned bigint,
+    OUT logical_bytes bigint, OUT stored_bytes bigint, OUT ratio double precision,
+    OUT parts bigint, OUT shared_parts bigint)
+RETURNS record LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    -- Beside a row itself: its line pointer and its entries in the indexes that every row has.
+    of_version CONSTANT bigint := 4 + 31 + 31 + 40;
+    of_part CONSTANT bigint := 4 + 31 + 51;
+    pools bigint[];
+    lines bigint[];
+    part_bytes bigint;
+BEGIN
+    SELECT array_agg(DISTINCT l.pool), array_agg(l.id) INTO pools, lines
+        FROM stash.memory_line AS l WHERE memory_snapshot_stats.agent_id IS NULL
+        OR l.agent_id = memory_snapshot_stats.agent_id;
+    SELECT count(DISTINCT v.line), count(*), count(*) FILTER (WHERE v.pinned),
+        coalesce(sum(v.logical_size), 0), coalesce(sum(pg_column_size(v.*) + of_version), 0)
+        INTO keys, versions, pinned, logical_bytes, stored_bytes
+        FROM stash.memory_version AS v
+        WHERE v.line = ANY (lines) AND stash.memory_lives(v.expires_at, v.pinned);
+    -- The whole row's size, as it is stored: compressed, out of line too.
+    SELECT count(*), coalesce(sum(of_part + 56 + coalesce(pg_column_size(p.refs), 0)
+                                  + coalesce(pg_column_size(p.content), 0)), 0)
+        INTO parts, part_bytes FROM stash.memory_part AS p WHERE p.pool = ANY (pools);
+    stored_bytes := stored_bytes + part_bytes;
+    ratio := logical_bytes / nullif(stored_bytes, 0)::double precision;
+    shared_parts := coalesce(stash.memory_shared_parts(pools), 0);
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_stats(text) IS
+'Figures of an agent''s snapshots (NULL: of all). logical_bytes: the sum of their sizes as jsonb; stored_bytes: what their rows and parts take, with an estimate for the indexes, without full text and embeddings; ratio: the one by the other. parts: of the pools that the agent uses, with those of its forks; shared_parts: those that more than one version has. O(versions + parts).';
+
+CREATE FUNCTION stash.memory_parts(pool bigint, content jsonb, refs bytea)
+RETURNS SETOF bigint AS 'MODULE_PATHNAME', 'stash_memory_parts'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 1000;
+COMMENT ON FUNCTION stash.memory_parts(bigint, jsonb, bytea) IS
+'Internal: the ids of all parts of a version, leaves and nodes, each once, from these columns of its row. O(parts).';
+
+CREATE FUNCTION stash.memory_check(
+    OUT problem text, OUT pool bigint, OUT part bigint, OUT snapshot uuid)
+RETURNS SETOF record AS 'MODULE_PATHNAME', 'stash_memory_check'
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000000 ROWS 1
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION stash.memory_check() IS
+'Looks through all snapshots: every part''s hash, every reference, every digest, what belongs to nothing. A row for each problem; none when all is well. Parts of deleted versions that wait for the collector are none. O(everything); about 60 bytes of memory a part of the largest pool.';
+
+CREATE FUNCTION stash.memory_collect(
+    max_parts integer DEFAULT NULL, OUT parts bigint, OUT pools bigint)
+RETURNS record AS 'MODULE_PATHNAME', 'stash_memory_collect'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION stash.memory_collect(integer) IS
+'Deletes parts that no version has any more, as the worker does by itself; for servers without a worker. At most max_parts (NULL: all). Until the transaction ends nobody can add to the pools that it went through; pools in use are left. Returns how many parts, of how many pools. Error 22023 unless max_parts is positive. O(parts of those pools).';
+
+-- A portable history: a JSON document that any tool can read. The first version of a key has its
+-- content, each later one a JSON Patch on the version before it in the document.
+CREATE FUNCTION stash.memory_patched(document jsonb, patch jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    step jsonb;
+    path text[];
+    op text;
+    parent jsonb;
+BEGIN
+    FOR step IN SELECT s FROM jsonb_array_elements(patch) AS s LOOP
+        op := step->>'op';
+        IF op IS NULL OR op NOT IN ('add', 'remove', 'replace') OR step->>'path' IS NULL
+            OR step->>'path' !~ '^(/|$)' OR (op <> 'remove' AND NOT step ? 'value') THEN
+            RAISE EXCEPTION 'malformed step of a patch: %', left(step::text, 100)
+                USING ERRCODE = '22023';
+        END IF;
+        IF step->>'path' = '' THEN
+            document := step->'value';
+            CONTINUE;
+        END IF;
+        SELECT array_agg(replace(replace(p, '~1', '/'), '~0', '~') ORDER BY n) INTO path
+            FROM string_to_table(substr(step->>'path', 2), '/') WITH ORDINALITY AS t (p, n);
+        parent := document #> path[:cardinality(path) - 1];
+        IF parent IS NULL OR jsonb_typeof(parent) NOT IN ('object', 'array')
+            OR jsonb_typeof(parent) = 'array' AND path[cardinality(path)] !~ '^(0|[1-9][0-9]{0,8})$'
+            OR jsonb_typeof(parent) = 'array' AND path[cardinality(path)]::integer
+                > jsonb_array_length(parent) - (op <> 'add')::integer
+            OR jsonb_typeof(parent) = 'object' AND op <> 'add' AND NOT parent ? path[cardinality(path)] THEN
+            RAISE EXCEPTION 'a patch does not fit: no %', left(step->>'path', 100)
+                USING ERRCODE = '22023';
+        END IF;
+        document := CASE
+            WHEN op = 'remove' THEN document #- path
+            WHEN op = 'add' AND jsonb_typeof(parent) = 'array'
+                THEN jsonb_insert(document, path, step->'value')
+            ELSE jsonb_set(document, path, step->'value') END;
+    END LOOP;
+    RETURN document;
+END $$;
+COMMENT ON FUNCTION stash.memory_patched(jsonb, jsonb) IS
+'Internal: a document with a JSON Patch of adds, removes and replaces applied. Error 22023 when it is malformed or does not fit.';
+
+CREATE FUNCTION stash.memory_snapshot_export(agent_id text, key text DEFAULT NULL)
+RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    each record;
+    here jsonb;
+    before jsonb;
+    before_line bigint;
+    entries jsonb[] := '{}';
+    entry jsonb;
+BEGIN
+    IF memory_snapshot_export.agent_id IS NULL THEN
+        RAISE EXCEPTION 'agent_id must not be null' USING ERRCODE = '22004';
+    END IF;
+    FOR each IN SELECT i.*, v.logical_size, v.content, v.refs, e.embedding
+        FROM stash.memory_line AS l JOIN stash.memory_version AS v ON v.line = l.id
+        JOIN stash.memory_info AS i ON i.id = v.id
+        LEFT JOIN stash.memory_embedding AS e ON e.id = v.id
+        WHERE l.agent_id = memory_snapshot_export.agent_id
+            AND (memory_snapshot_export.key IS NULL OR l.key = memory_snapshot_export.key)
+        ORDER BY l.key, v.version LOOP
+        here := stash.memory_content(each.pool, each.logical_size, each.content, each.refs);
+        entry := jsonb_build_object('id', each.id, 'key', each.key, 'version', each.version,
+            'created_at', to_jsonb(each.created_at), 'pinned', each.pinned, 'tags', each.tags,
+            'metadata', each.metadata)
+            || jsonb_strip_nulls(jsonb_build_object('parent', each.parent, 'origin', each.origin,
+                'note', each.note, 'expires_at', each.expires_at, 'embedding', each.embedding));
+        IF before_line IS NOT DISTINCT FROM each.line THEN
+            entry := entry || jsonb_build_object('patch', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object('op', d.op, 'path', d.path)
+                    || CASE WHEN d.op = 'remove' THEN '{}'
+                            ELSE jsonb_build_object('value', d.new) END ORDER BY d.n), '[]')
+                FROM stash.memory_difference(before, here)
+                    WITH ORDINALITY AS d (path, op, old, new, n)));
+        ELSE
+            entry := entry || jsonb_build_object('content', here);
+        END IF;
+        entries := entries || entry;
+        before := here;
+        before_line := each.line;
+    END LOOP;
+    RETURN jsonb_build_object('format', 'pg_stash memory 1', 'agent_id', memory_snapshot_export.agent_id,
+        'snapshots', to_jsonb(entries));
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_export(text, text) IS
+'The whole history of an agent (or of one key of it) as one JSON document: for each snapshot id, key, version, times, parent, tags, metadata, pinned, note, embedding and its content, as such for the first of a key, as a JSON Patch on the one before for the others. stash.memory_snapshot_import reads it. Errors: 22004 for NULL; 54000 when it is larger than a jsonb can be. O(versions × size).';
+
+CREATE FUNCTION stash.memory_add_imported(
+    agent_id text, key text, id uuid, created_at timestamptz, content jsonb, parent uuid,
+    metadata jsonb, tags text[], expires_at timestamptz, embedding double precision[],
+    pinned boolean, origin uuid, note text, version bigint)
+RETURNS uuid AS 'MODULE_PATHNAME', 'stash_memory_add_imported'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION stash.memory_add_imported(text, text, uuid, timestamptz, jsonb, uuid, jsonb, text[], timestamptz, double precision[], boolean, uuid, text, bigint) IS
+'Internal: adds a version as stash.memory_snapshot_import says, with a new id when that is taken';
+
+CREATE FUNCTION stash.memory_snapshot_import(document jsonb, agent_id text DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql VOLATILE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    agent text := coalesce(memory_snapshot_import.agent_id, document->>'agent_id');
+    each jsonb;
+    here jsonb;
+    new_id uuid;
+    old_id text;
+    new_ids jsonb := '{}';
+    last_key text;
+    last_version bigint;
+    version bigint;
+    imported bigint := 0;
+BEGIN
+    IF document IS NULL THEN
+        RAISE EXCEPTION 'document must not be null' USING ERRCODE = '22004';
+    END IF;
+    IF document->>'format' IS DISTINCT FROM 'pg_stash memory 1'
+        OR jsonb_typeof(document->'snapshots') IS DISTINCT FROM 'array' OR agent IS NULL THEN
+        RAISE EXCEPTION 'not an export of memory snapshots' USING ERRCODE = '22023',
+            HINT = 'Pass what stash.memory_snapshot_export() returned.';
+    END IF;
+    FOR each IN SELECT s FROM jsonb_array_elements(document->'snapshots') AS s LOOP
+        BEGIN
+            old_id := each->>'id';
+            version := (each->>'version')::bigint;
+            IF jsonb_typeof(each->'key') IS DISTINCT FROM 'string' OR old_id::uuid IS NULL
+                OR version IS NULL OR version < 1
+                OR  (each->>'created_at')::timestamptz IS NULL
+                OR NOT isfinite((each->>'created_at')::timestamptz)
+                OR (each ? 'content') = (each ? 'patch') OR new_ids ? old_id THEN
+                RAISE EXCEPTION 'missing or doubled' USING ERRCODE = '22023';
+            END IF;
+            IF last_key IS DISTINCT FROM each->>'key' THEN
+                last_key := each->>'key';
+                last_version := 0;
+                IF EXISTS (SELECT FROM stash.memory_line AS l JOIN stash.memory_version AS v
+                    ON v.line = l.id WHERE l.agent_id = agent AND l.key = last_key) THEN
+                    RAISE EXCEPTION 'agent "%" has snapshots under key "%" already', agent, last_key
+                        USING ERRCODE = '42710', HINT = 'Import to another agent_id, or delete them first.';
+                END IF;
+                here := NULL;
+            END IF;
+            IF version <= last_version OR each ? 'patch' AND here IS NULL THEN
+                RAISE EXCEPTION 'out of order' USING ERRCODE = '22023';
+            END IF;
+            last_version := version;
+            here := CASE WHEN each ? 'content' THEN each->'content'
+                         ELSE stash.memory_patched(here, each->'patch') END;
+            new_id := stash.memory_add_imported(agent, last_key, old_id::uuid,
+                (each->>'created_at')::timestamptz, here,
+                (SELECT coalesce(new_ids->>(each->>'parent'),
+                    (SELECT v.id::text FROM stash.memory_version AS v WHERE v.id = (each->>'parent')::uuid),
+                    CASE WHEN each ? 'parent' THEN NULL ELSE '00000000-0000-0000-0000-000000000000' END))::uuid,
+                coalesce(each->'metadata', '{}'),
+                ARRAY(SELECT jsonb_array_elements_text(coalesce(each->'tags', '[]'))),
+                (each->>'expires_at')::timestamptz,
+                CASE WHEN each ? 'embedding' THEN ARRAY(SELECT e::double precision FROM
+                    jsonb_array_elements_text(each->'embedding') AS e) END,
+                coalesce((each->>'pinned')::boolean, false),
+                coalesce(new_ids->>(each->>'origin'), each->>'origin')::uuid, each->>'note', version);
+        EXCEPTION
+            WHEN duplicate_object OR serialization_failure OR deadlock_detected OR lock_not_available
+                OR query_canceled OR out_of_memory OR program_limit_exceeded THEN
+                RAISE;
+            WHEN data_exception THEN
+                RAISE EXCEPTION 'malformed snapshot in the import: %', left(each::text, 100)
+                    USING ERRCODE = '22023', DETAIL = SQLERRM;
+        END;
+        new_ids := new_ids || jsonb_build_object(old_id, new_id);
+        imported := imported + 1;
+    END LOOP;
+    RETURN imported;
+END $$;
+COMMENT ON FUNCTION stash.memory_snapshot_import(jsonb, text) IS
+'Takes in what stash.memory_snapshot_export wrote, from any database, as agent_id (NULL: the agent that it was of); returns how many snapshots. Ids are kept, unless they are taken in this database; versions, times, parents, tags, metadata, pins and embeddings are. Errors, and nothing is done: 22023 malformed; 42710 the agent has snapshots under one of the keys already; 22004 for NULL. O(versions × size).';

@@ -12,6 +12,7 @@
 #include "session/live_touch.hpp"
 #include "session/statement.hpp"
 #include "session/upkeep.hpp"
+#include "snapshot/upkeep.hpp"
 #include "worker/worker.hpp"
 
 #include "boundary/postgres.hpp"
@@ -34,6 +35,7 @@ void _PG_init(void) {
   stash::register_touch_array();
   stash::register_cache_tasks();
   stash::register_session_tasks();
+  stash::memory::register_snapshot_tasks();
   stash::worker::install();
   stash::request_shared_memory();
   stash::install_tie_hooks();

@@ -41,6 +41,10 @@ const char* name_of(pause_point point) {
       return "touch_flushed";
     case pause_point::part_stored:
       return "part_stored";
+    case pause_point::before_sweep:
+      return "before_sweep";
+    case pause_point::fork_read:
+      return "fork_read";
   }
   return "";
 }

@@ -21,6 +21,8 @@ enum class pause_point {
   session_read = 9,     // a session was read from the table and is not kept in memory yet
   touch_flushed = 10,   // touches are written down and not settled in memory yet
   part_stored = 11,     // a new part of a snapshot is in its table, its version is not yet
+  before_sweep = 12,    // the collector knows dead parts and is about to own their pool
+  fork_read = 13,       // a snapshot that is forked was read, its fork is not there yet
 };
 
 void pause_slow(pause_point point);

@@ -27,6 +27,7 @@ int session_max_per_user = 0;
 int session_limit_action = static_cast<int>(limit_action::evict);
 int session_flush_interval_ms = 10000;
 double session_history_retention_s = 90 * 86400.0;
+int memory_retention_interval_ms = 60000;
 
 namespace {
 
@@ -126,6 +127,14 @@ void define_sessions() {
                            GUC_UNIT_S, nullptr, nullptr, nullptr);
 }
 
+void define_snapshots() {
+  DefineCustomIntVariable("stash.memory_retention_interval",
+                          "Pause between two rounds that apply the retention policies of memory "
+                          "snapshots.",
+                          nullptr, &memory_retention_interval_ms, 60000, 100, 24 * 3600 * 1000,
+                          PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+}
+
 void define_workers() {
   DefineCustomIntVariable("stash.max_workers",
                           "Background workers of pg_stash that run at one time.",
@@ -145,6 +154,7 @@ void define() {
   define_store();
   define_cache();
   define_sessions();
+  define_snapshots();
   define_workers();
   MarkGUCPrefixReserved("stash");
 }

@@ -29,6 +29,9 @@ extern int session_limit_action;  // limit_action
 extern int session_flush_interval_ms;
 extern double session_history_retention_s;
 
+// Snapshots.
+extern int memory_retention_interval_ms;
+
 // A comma-separated list of pause points for tests; empty in production.
 extern char* pause_at;
 

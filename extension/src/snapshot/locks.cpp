@@ -27,6 +27,36 @@ bool acquire(std::int64_t id, std::uint16_t lock_class, LOCKMODE mode, bool wait
 
 void share_pool(std::int64_t pool) { (void)acquire(pool, pool_class, ShareLock, true); }
 bool try_own_pool(std::int64_t pool) { return acquire(pool, pool_class, ExclusiveLock, false); }
+bool own_pool_soon(std::int64_t pool) {
+  const MemoryContext memory = CurrentMemoryContext;
+  const ResourceOwner resources = CurrentResourceOwner;
+  volatile bool owned = false;
+  BeginInternalSubTransaction(nullptr);
+  PG_TRY();
+  {
+    (void)set_config_option("lock_timeout", "50ms", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+                            true, 0, false);
+    (void)acquire(pool, pool_class, ExclusiveLock, true);
+    owned = true;
+    ReleaseCurrentSubTransaction();
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(memory);
+    ErrorData* error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(memory);
+    CurrentResourceOwner = resources;
+    if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE) ReThrowError(error);
+    FreeErrorData(error);
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(memory);
+  CurrentResourceOwner = resources;
+  return owned;
+}
+
 void own_line(std::int64_t line) { (void)acquire(line, line_class, ExclusiveLock, true); }
 
 }  // namespace stash::memory

@@ -17,6 +17,8 @@ namespace stash::memory {
 void share_pool(std::int64_t pool);
 // False when somebody holds it.
 bool try_own_pool(std::int64_t pool);
+// Waits for it a moment, for which those who come later wait behind us. In a transaction.
+bool own_pool_soon(std::int64_t pool);
 void own_line(std::int64_t line);
 
 }  // namespace stash::memory
