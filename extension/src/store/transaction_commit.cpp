@@ -6,22 +6,29 @@
 // dropped and dropped before the flux ends, so a fill that finds neither flux nor stamp comes
 // before the drop. What this transaction read and wrote counts as read just after its own stamp.
 #include <algorithm>
-#include <unordered_set>
 
 #include "store/transaction_log.hpp"
 
 #include "store/core_wall.hpp"
 
 namespace stash {
-namespace {
-// Below this, looking at every later operation is cheaper than a map.
-constexpr std::size_t small_plan = 16;
-}  // namespace
+
+// The frequent case: one unconditional set in a transaction that changed no data, so nothing to put
+// in flux, to stamp or to order.
+bool transaction_log::sole_fill() const {
+  return operations_.size() == 1 && operations_[0].what == operation::set && !writer_ &&
+         operations_[0].expected == any_version;
+}
 
 void transaction_log::prepare(store& owner, bool writer, std::uint32_t process,
                               std::size_t flux_limit) {
   writer_ = writer;
   process_ = process;
+  if (sole_fill()) {
+    sets_.push_back(0);
+    prepared_ = true;
+    return;
+  }
   plan_operations(owner);
   plan_flux(owner);
   if (flux_limit > 0 && flux_.size() > flux_limit) widen_flux(owner, flux_limit);
@@ -31,42 +38,47 @@ void transaction_log::prepare(store& owner, bool writer, std::uint32_t process,
   if (claim_slots() && writer_ && invalidates_) begin_flux(owner);
 }
 
-// From the last operation to the first: the last on a key decides. A removal is carried out even if
-// a set comes after it, for that may be refused.
-void transaction_log::plan_operations(store& owner) {
-  struct fate {
-    bool decided = false;
-    bool removed = false;
-  };
-  std::unordered_set<identity, identity_hash> tags;
-  std::unordered_multimap<std::uint64_t, std::uint32_t> later;
-  const bool many = operations_.size() > small_plan;
-  if (many) later.reserve(operations_.size());
-  const auto look_later = [&](const pending& op) {
-    fate result;
-    const auto see = [&](const pending& other) {
-      if (other.hash != op.hash || other.space != op.space || !decides(other, key_text(op))) return;
-      result.decided = true;
-      result.removed = result.removed || other.what == operation::remove;
-    };
-    if (many) {
-      const auto [begin, end] = later.equal_range(op.hash);
-      for (auto at = begin; at != end; ++at) see(operations_[at->second]);
-    } else {
-      for (const pending* at = &op + 1; at != operations_.data() + operations_.size(); ++at)
-        see(*at);
-    }
-    return result;
-  };
+// What becomes of an operation's key later in the transaction.
+transaction_log::fate transaction_log::look_later(const pending& op) const {
+  fate result;
+  // Only a removal asks whether another one follows.
+  const bool enough_decided = op.what != operation::remove;
+  for (std::uint32_t i = op.next; i != none; i = operations_[i].next) {
+    if (!decides(operations_[i], key_text(op))) continue;
+    result.decided = true;
+    result.removed = operations_[i].what == operation::remove;
+    if (enough_decided || result.removed) break;
+  }
+  return result;
+}
 
-  for (auto index = static_cast<std::uint32_t>(operations_.size()); index-- > 0;) {
+// The last operation on a key decides. A removal is carried out even if a set comes after it, for
+// that may be refused.
+void transaction_log::plan_key(std::uint32_t index) {
+  const pending& op = operations_[index];
+  const fate after = look_later(op);
+  const bool is_set = op.what == operation::set;
+  const bool takes_away = op.what == operation::remove ? !after.removed
+                          : is_set                     ? !after.decided && killed_later(index)
+                                                       : !after.decided && writer_;
+  if (takes_away)
+    removals_.push_back(index);
+  else if (is_set && !after.decided)
+    sets_.push_back(index);
+}
+
+void transaction_log::plan_operations(store& owner) {
+  const auto is_last_of_tag = [&](const pending& op) {
+    std::uint32_t i = op.next;
+    while (i != none && operations_[i].what != operation::tag) i = operations_[i].next;
+    return i == none;
+  };
+  for (std::uint32_t index = 0; index < operations_.size(); index++) {
     const pending& op = operations_[index];
     switch (op.what) {
-      case operation::tag: {
-        const tag_id& id = ids_[op.ids_at];
-        if (tags.insert({id.low, id.high}).second) tags_.push_back({id, false});
+      case operation::tag:
+        if (is_last_of_tag(op)) tags_.push_back({ids_[op.ids_at], false});
         break;
-      }
       case operation::prefix:
         prefixes_.push_back(index);
         break;
@@ -81,26 +93,12 @@ void transaction_log::plan_operations(store& owner) {
         break;
       case operation::remove:
       case operation::refused_set:
-      case operation::set: {
-        const fate after = look_later(op);
-        const bool is_set = op.what == operation::set;
-        const bool takes_away = op.what == operation::remove ? !after.removed
-                                : is_set                     ? !after.decided && killed_later(index)
-                                                             : !after.decided && writer_;
-        if (takes_away)
-          removals_.push_back(index);
-        else if (is_set && !after.decided)
-          sets_.push_back(index);
-        // At most two a key: what decides it, and what removes it.
-        if (many && (!after.decided || (op.what == operation::remove && !after.removed)))
-          later.emplace(op.hash, index);
+      case operation::set:
+        plan_key(index);
         break;
-      }
     }
+    plan_condition(index);
   }
-  std::reverse(sets_.begin(), sets_.end());
-  std::reverse(touches_.begin(), touches_.end());
-  for (std::uint32_t index = 0; index < operations_.size(); index++) plan_condition(index);
 }
 
 // A condition about what the transaction itself did before was checked when the set was called. One
@@ -292,7 +290,6 @@ void transaction_log::abort(store& owner) noexcept {
 
 void transaction_log::clear() {
   constexpr std::size_t keep_bytes = 1 << 20;
-  if (arena_.capacity() > keep_bytes) std::string().swap(arena_);
   if (operations_.capacity() * sizeof(pending) > keep_bytes) {
     std::vector<pending>().swap(operations_);
     std::vector<tag_id>().swap(ids_);

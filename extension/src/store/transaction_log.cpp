@@ -7,13 +7,7 @@
 
 namespace stash {
 
-std::size_t transaction_log::keep(std::string_view bytes) {
-  const std::size_t at = arena_.size();
-  arena_.append(bytes);
-  return at;
-}
-
-// Few operations are found by looking at them; only a longer log pays for a map.
+// Few operations are found by looking at them; only a longer log pays for an index.
 constexpr std::size_t small_log = 16;
 
 namespace {
@@ -26,6 +20,7 @@ bool is_named(operation what) {
 bool is_wide(operation what) {
   return what == operation::tag || what == operation::prefix || what == operation::clear_space;
 }
+std::size_t hash_of(const identity& id) { return id.low ^ id.high; }
 }  // namespace
 
 identity transaction_log::identity_at(std::uint32_t index) const {
@@ -35,15 +30,20 @@ identity transaction_log::identity_at(std::uint32_t index) const {
 }
 
 std::uint32_t transaction_log::last_of(const identity& id) const {
-  if (operations_.size() > small_log) {
-    const auto found = last_.find(id);
-    return found == last_.end() ? none : found->second;
-  }
+  if (!last_.empty())
+    return last_.find(hash_of(id), [&](std::uint32_t i) { return identity_at(i) == id; });
   for (std::uint32_t i = static_cast<std::uint32_t>(operations_.size()); i-- > 0;) {
     if (!is_named(operations_[i].what)) continue;
     if (identity_at(i) == id) return i;
   }
   return none;
+}
+
+// The operation at `position` is the last on its key or tag.
+void transaction_log::index_last(std::uint32_t position) {
+  if (!is_named(operations_[position].what)) return;
+  const identity id = identity_at(position);
+  last_.set(hash_of(id), position, [&](std::uint32_t i) { return identity_at(i) == id; });
 }
 
 pending& transaction_log::append(operation what, space_index space, std::uint32_t subtransaction,
@@ -58,11 +58,10 @@ pending& transaction_log::append(operation what, space_index space, std::uint32_
   if (is_wide(what)) room_for_one_more(wide_);
   if (what == operation::tag) room_for_one_more(ids_);
   room_for_one_more(operations_);
-  if (index == small_log) last_.clear();
-  if (index == small_log)
-    for (std::uint32_t i = 0; i < index; i++)
-      if (is_named(operations_[i].what)) last_[identity_at(i)] = i;
-  if (index >= small_log && named) last_[id] = index;
+  if (index == small_log || (index > small_log && last_.full())) {
+    last_.reset(index + 1);
+    for (std::uint32_t i = 0; i < index; i++) index_last(i);
+  }
   operations_.emplace_back();
   pending& op = operations_.back();
   op.what = what;
@@ -70,34 +69,41 @@ pending& transaction_log::append(operation what, space_index space, std::uint32_
   op.subtransaction = subtransaction;
   op.previous = previous;
   if (what == operation::tag) {
-    op.ids_at = ids_.size();
+    op.ids_at = static_cast<std::uint32_t>(ids_.size());
     op.ids_count = 1;
     ids_.push_back({id.low, id.high});
     tag_count_++;
   } else {
     op.hash = id.low;
   }
+  if (previous != none) operations_[previous].next = index;
+  if (!last_.empty()) index_last(index);
   if (is_wide(what)) wide_.push_back(index);
   if (is_wide(what) || what == operation::remove) invalidations_++;
   return op;
 }
 
+pending& transaction_log::append_key(operation what, const key_ref& key,
+                                     std::uint32_t subtransaction) {
+  const char* const bytes = arena_.keep(key.text);
+  pending& op = append(what, key.space, subtransaction, identity_of(key));
+  op.bytes = bytes;
+  op.key_size = static_cast<std::uint32_t>(key.text.size());
+  return op;
+}
+
 void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
                               std::int64_t expected) {
-  const std::size_t key_at = keep(what.key.text);
-  const std::size_t tags_at = keep(what.tags);
-  const std::size_t value_at = keep(what.value);
+  const char* const bytes = arena_.keep(what.key.text, what.tags, what.value);
   const std::size_t ids_at = ids_.size();
   ids_.insert(ids_.end(), what.tag_ids.begin(), what.tag_ids.end());
   pending& op = append(operation::set, what.key.space, subtransaction, identity_of(what.key));
-  op.key_at = key_at;
-  op.key_size = what.key.text.size();
-  op.tags_at = tags_at;
-  op.tags_size = what.tags.size();
-  op.value_at = value_at;
+  op.bytes = bytes;
+  op.key_size = static_cast<std::uint32_t>(what.key.text.size());
+  op.tags_size = static_cast<std::uint32_t>(what.tags.size());
   op.value_size = what.value.size();
-  op.ids_at = ids_at;
-  op.ids_count = what.tag_ids.size();
+  op.ids_at = static_cast<std::uint32_t>(ids_at);
+  op.ids_count = static_cast<std::uint32_t>(what.tag_ids.size());
   op.kind = what.kind;
   op.flags = what.flags;
   op.blind = what.blind;
@@ -111,10 +117,7 @@ void transaction_log::add_set(const fill& what, std::uint32_t subtransaction,
 }
 
 void transaction_log::add_refused_set(const key_ref& key, std::uint32_t subtransaction) {
-  const std::size_t at = keep(key.text);
-  pending& op = append(operation::refused_set, key.space, subtransaction, identity_of(key));
-  op.key_at = at;
-  op.key_size = key.text.size();
+  append_key(operation::refused_set, key, subtransaction);
 }
 
 void transaction_log::add_refused_space(space_index space, std::uint32_t subtransaction) {
@@ -126,11 +129,7 @@ void transaction_log::add_refused_space(space_index space, std::uint32_t subtran
 
 void transaction_log::add_remove(const key_ref& key, std::uint32_t subtransaction,
                                  std::uint32_t visible_from) {
-  const std::size_t at = keep(key.text);
-  pending& op = append(operation::remove, key.space, subtransaction, identity_of(key));
-  op.key_at = at;
-  op.key_size = key.text.size();
-  op.visible_from = visible_from;
+  append_key(operation::remove, key, subtransaction).visible_from = visible_from;
 }
 
 void transaction_log::add_touch(const key_ref& key, std::uint32_t subtransaction,
@@ -141,17 +140,14 @@ void transaction_log::add_touch(const key_ref& key, std::uint32_t subtransaction
     pending copy = *own;
     pending& op = append(operation::set, key.space, subtransaction, identity_of(key));
     copy.previous = op.previous;
+    copy.next = none;
     copy.subtransaction = subtransaction;
     copy.expires_at = expires_at;
     op = copy;
     after_last_set_ = static_cast<std::uint32_t>(operations_.size());
     return;
   }
-  const std::size_t at = keep(key.text);
-  pending& op = append(operation::touch, key.space, subtransaction, identity_of(key));
-  op.key_at = at;
-  op.key_size = key.text.size();
-  op.expires_at = expires_at;
+  append_key(operation::touch, key, subtransaction).expires_at = expires_at;
 }
 
 void transaction_log::add_tag(space_index space, const tag_id& id, std::uint32_t subtransaction,
@@ -169,10 +165,10 @@ void transaction_log::add_tag(space_index space, const tag_id& id, std::uint32_t
 
 void transaction_log::add_prefix(space_index space, std::string_view prefix,
                                  std::uint32_t subtransaction, std::uint32_t visible_from) {
-  const std::size_t at = keep(prefix);
+  const char* const bytes = arena_.keep(prefix);
   pending& op = append(operation::prefix, space, subtransaction, {});
-  op.key_at = at;
-  op.key_size = prefix.size();
+  op.bytes = bytes;
+  op.key_size = static_cast<std::uint32_t>(prefix.size());
   op.visible_from = visible_from;
 }
 
@@ -212,12 +208,11 @@ void transaction_log::abort_subtransaction(std::uint32_t subtransaction) {
   while (!operations_.empty() && operations_.back().subtransaction >= subtransaction) {
     const auto index = static_cast<std::uint32_t>(operations_.size() - 1);
     const pending& op = operations_.back();
-    const bool named = is_named(op.what);
-    if (operations_.size() > small_log && named) {
-      if (op.previous == none)
-        last_.erase(identity_at(index));
-      else
-        last_[identity_at(index)] = op.previous;
+    if (op.previous != none) operations_[op.previous].next = none;
+    if (!last_.empty() && is_named(op.what)) {
+      const identity id = identity_at(index);
+      last_.take_back(hash_of(id), op.previous,
+                      [&](std::uint32_t i) { return identity_at(i) == id; });
     }
     if (op.what == operation::tag) tag_count_--;
     if (is_wide(op.what) || op.what == operation::remove) invalidations_--;
@@ -310,8 +305,8 @@ fill transaction_log::fill_of(const pending& op, const store&) const {
   fill what;
   what.key = key_of(op);
   what.kind = op.kind;
-  what.value = {arena_.data() + op.value_at, op.value_size};
-  what.tags = {arena_.data() + op.tags_at, op.tags_size};
+  what.value = {op.bytes + op.key_size + op.tags_size, op.value_size};
+  what.tags = {op.bytes + op.key_size, op.tags_size};
   what.tag_ids = {ids_.data() + op.ids_at, op.ids_count};
   what.read_at = op.read_at;
   what.expires_at = op.expires_at;

@@ -10,9 +10,10 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "store/byte_arena.hpp"
+#include "store/operation_index.hpp"
 #include "store/store.hpp"
 
 namespace stash {
@@ -22,9 +23,6 @@ struct identity {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
   bool operator==(const identity&) const = default;
-};
-struct identity_hash {
-  std::size_t operator()(const identity& id) const { return id.low ^ id.high; }
 };
 
 enum class operation : std::uint8_t {
@@ -49,11 +47,13 @@ struct pending {
   // Snapshots that see this invalidation's data have at least this command number.
   std::uint32_t visible_from = 0;
   std::uint32_t previous = none;  // the operation before on the same key or tag
+  std::uint32_t next = none;      // the operation after
   std::uint64_t hash = 0;
-  std::size_t key_at = 0, key_size = 0;  // in the arena
-  std::size_t tags_at = 0, tags_size = 0;
-  std::size_t value_at = 0, value_size = 0;
-  std::size_t ids_at = 0, ids_count = 0;  // in the tag ids
+  const char* bytes = nullptr;  // key (or prefix), tags, value: in the arena
+  std::uint32_t key_size = 0;
+  std::uint32_t tags_size = 0;
+  std::size_t value_size = 0;
+  std::uint32_t ids_at = 0, ids_count = 0;  // in the tag ids
   timestamp read_at = 0;
   timestamp expires_at = never;
   std::int64_t version = 0;
@@ -112,7 +112,7 @@ class transaction_log {
   [[nodiscard]] bool any_invalidation() const { return invalidations_ > 0; }
   [[nodiscard]] fill fill_of(const pending& op, const store& owner) const;
   [[nodiscard]] std::string_view key_text(const pending& op) const {
-    return {arena_.data() + op.key_at, op.key_size};
+    return {op.bytes, op.key_size};
   }
   template <typename Visit>
   void each_own_set(Visit visit) const {
@@ -124,6 +124,9 @@ class transaction_log {
   // Decides; `writer`: the transaction has written data. May allocate, so it may throw.
   // flux_limit: when more slots than this would be in flux, whole namespaces are (0: no limit).
   void prepare(store& owner, bool writer, std::uint32_t process, std::size_t flux_limit = 0);
+  [[nodiscard]] bool has_conditions() const { return !conditions_.empty(); }
+  // Whether commit draws a stamp; only then it needs the monotonic clock.
+  [[nodiscard]] bool needs_stamp() const { return invalidates_; }
   // A conditional set lost: another transaction claims the slot, or the version changed.
   [[nodiscard]] bool conditions_hold(store& owner, timestamp now);
   void commit(store& owner, timestamp now, timestamp monotonic, timestamp blind_guard) noexcept;
@@ -160,9 +163,17 @@ class transaction_log {
   [[nodiscard]] identity identity_at(std::uint32_t index) const;
   pending& append(operation what, space_index space, std::uint32_t subtransaction,
                   const identity& id);
-  std::size_t keep(std::string_view bytes);
+  pending& append_key(operation what, const key_ref& key, std::uint32_t subtransaction);
+  void index_last(std::uint32_t position);
   [[nodiscard]] bool killed_later(std::uint32_t index) const;
   [[nodiscard]] bool decides(const pending& op, std::string_view text) const;
+  struct fate {
+    bool decided = false;
+    bool removed = false;
+  };
+  [[nodiscard]] bool sole_fill() const;
+  [[nodiscard]] fate look_later(const pending& op) const;
+  void plan_key(std::uint32_t index);
   void plan_operations(store& owner);
   void plan_condition(std::uint32_t index);
   void plan_flux(store& owner);
@@ -176,8 +187,8 @@ class transaction_log {
 
   std::vector<pending> operations_;
   std::vector<tag_id> ids_;
-  std::string arena_;
-  std::unordered_map<identity, std::uint32_t, identity_hash> last_;
+  byte_arena arena_;
+  operation_index last_;
   std::vector<std::uint32_t> wide_;  // indexes of tag, prefix and clear operations, in order
   std::vector<taken_lease> leases_;
   std::size_t tag_count_ = 0;
