@@ -84,4 +84,32 @@ TEST_F(clock_test, threads_never_share_a_stamp) {
   EXPECT_EQ(all.size(), std::size_t{4} * each);
 }
 
+TEST_F(clock_test, a_steady_clock_needs_no_closer_look) {
+  EXPECT_TRUE(clock_.steady(wall + 1000, monotonic + 1000));
+  // The wall clock first, so a process that was stopped in between sees a clock that is behind.
+  EXPECT_TRUE(clock_.steady(wall + 1000, monotonic + 1000 + shared_clock::tolerance));
+  EXPECT_FALSE(clock_.steady(wall + 1000, monotonic + 1001 + shared_clock::tolerance));
+  // One that is ahead has something to tell.
+  EXPECT_FALSE(clock_.steady(wall + 1001, monotonic + 1000));
+}
+
+TEST_F(clock_test, a_clock_that_is_believed_to_be_behind_is_not_steady) {
+  clock_.must_pass(wall + 1000);
+  EXPECT_FALSE(clock_.steady(wall + 1000, monotonic + 1000));
+  EXPECT_TRUE(clock_.steady(wall + 1001, monotonic + 1001));
+}
+
+// What is steady changes nothing when it is observed, and the other way round nothing is believed
+// that observe would not believe.
+TEST_F(clock_test, steady_believes_what_observe_believes) {
+  for (timestamp step = -1000; step <= 1000; step += 50) {
+    shared_clock other;
+    other.start(wall, monotonic);
+    other.must_pass(wall + 300);
+    if (!other.steady(wall + 500 + step, monotonic + 500)) continue;
+    EXPECT_TRUE(other.observe(wall + 500 + step, monotonic + 500)) << step;
+    EXPECT_EQ(other.largest_offset.load(), wall - monotonic) << step;
+  }
+}
+
 }  // namespace

@@ -193,12 +193,10 @@ fill fill_for(const set_request& request) {
 
 refusal judge(fill& what, const set_request& request) {
   store& owner = shared_store();
-  const clocks now = read_clocks();
-  shared_clock& clock = owner.header().clock;
-  if (what.read_at > now.wall) clock.must_pass(what.read_at);
-  if (!clock.observe(now.wall, now.monotonic) || snapshot_imported()) return refusal::clock;
+  const timestamp now = request.now != 0 ? request.now : trusted_now(what.read_at);
+  if (now == 0 || snapshot_imported()) return refusal::clock;
   if (request.has_lease) {
-    const std::int64_t stale = owner.lease_valid(what.key, what.lease, what.read_at, now.wall);
+    const std::int64_t stale = owner.lease_valid(what.key, what.lease, what.read_at, now);
     if (stale < 0) return refusal::lease;
     what.stale_seconds = static_cast<std::uint16_t>(Min(stale, 0xffff));
   }
@@ -209,9 +207,8 @@ refusal judge(fill& what, const set_request& request) {
   const std::int64_t budget = owner.space_at(what.key.space).max_bytes.load();
   if (budget > 0 && static_cast<std::int64_t>(what.value.size() + what.key.text.size()) > budget)
     return refusal::no_room;
-  refusal why = owner.check(what, now.wall, blind_guard(), {});
-  if (why != refusal::none && resolve_prepared())
-    why = owner.check(what, now.wall, blind_guard(), {});
+  refusal why = owner.check(what, now, blind_guard(), {});
+  if (why != refusal::none && resolve_prepared()) why = owner.check(what, now, blind_guard(), {});
   return why;
 }
 

@@ -43,6 +43,7 @@ struct set_request {
   timestamp lease_read_at = 0;
   std::uint64_t lease_nonce = 0;
   timestamp read_at = 0;  // when the value's data was read; 0: the transaction's moment
+  timestamp now = 0;      // what trusted_now said of that moment; 0: it is still to be asked
   std::int64_t expected = any_version;
 };
 // The new version, or 0 when the set was refused.

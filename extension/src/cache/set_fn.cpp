@@ -64,6 +64,7 @@ set_request request_for_many(const tag_set& tags, timestamp expires_at, bool fre
   request.tag_ids = tags.ids;
   request.expires_at = expires_at;
   request.fresh = fresh;
+  request.read_at = read_moment();
   return request;
 }
 
@@ -112,7 +113,10 @@ STASH_FUNCTION(cache_set_many) {
   set_request request = request_for_many(tags, expires_at, !PG_ARGISNULL(4) && PG_GETARG_BOOL(4));
   std::int32_t stored = 0;
   for (int i = 0; i < count; i++) {
-    if (i % 1024 == 0) CHECK_FOR_INTERRUPTS();
+    if (i % 1024 == 0) {
+      CHECK_FOR_INTERRUPTS();
+      request.now = trusted_now(request.read_at);
+    }
     prefetch_ahead(refs, i, count);
     request.key = refs[i];
     request.value = payload(PG_DETOAST_DATUM(items[i]));

@@ -92,27 +92,38 @@ store& shared_store() {
   return *handle;
 }
 
+namespace {
+timestamp monotonic_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<timestamp>(now.tv_sec) * microseconds_per_second + now.tv_nsec / 1000;
+}
+}  // namespace
+
 clocks read_clocks() {
   constexpr timestamp close_enough = 50;
   clocks best{};
   timestamp best_gap = never;
   // A process that loses the processor between two readings would see a step that never was.
   for (int i = 0; i < 3 && best_gap > close_enough; i++) {
-    timespec before{};
-    timespec after{};
-    clock_gettime(CLOCK_MONOTONIC, &before);
+    const timestamp before = monotonic_now();
     const timestamp wall = GetCurrentTimestamp();
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    const auto micros = [](const timespec& t) {
-      return static_cast<timestamp>(t.tv_sec) * microseconds_per_second + t.tv_nsec / 1000;
-    };
-    const timestamp gap = micros(after) - micros(before);
+    const timestamp gap = monotonic_now() - before;
     if (gap < best_gap) {
       best_gap = gap;
-      best = {wall, micros(before)};
+      best = {wall, before};
     }
   }
   return best;
+}
+
+timestamp trusted_now(timestamp seen) {
+  shared_clock& clock = shared_store().header().clock;
+  const timestamp wall = GetCurrentTimestamp();
+  if (seen <= wall && clock.steady(wall, monotonic_now())) return wall;
+  const clocks now = read_clocks();
+  if (seen > now.wall) clock.must_pass(seen);
+  return clock.observe(now.wall, now.monotonic) ? now.wall : 0;
 }
 
 void announce_key(std::uint64_t key_hash) {

@@ -17,6 +17,9 @@ struct clocks {
 };
 // Both clocks at one instant, as nearly as two calls can.
 clocks read_clocks();
+// The wall-clock time, if moments taken from that clock can be trusted (see store/clock.hpp): the
+// moment `seen`, too. 0: they cannot.
+timestamp trusted_now(timestamp seen);
 
 // The next callers of the same key hash wait here while one of them computes its value.
 void announce_key(std::uint64_t key_hash);

@@ -30,6 +30,7 @@ constexpr int max_dropped = 16;
 // ending a transaction costs nothing; a forgotten miss only makes a set blind.
 struct transaction_state {
   std::uint64_t epoch = 1;
+  std::uint64_t last_miss = 0;  // the epoch of the last miss
   bool imported_snapshot = false;
   bool namespace_changes = false;
   bool configuration_changes = false;
@@ -66,7 +67,8 @@ void before_commit() {
   bool holds = true;
   run_guarded([&] {
     log_instance->prepare(shared_store(), writer, process_id_for_claims());
-    holds = log_instance->conditions_hold(shared_store(), GetCurrentTimestamp());
+    if (log_instance->has_conditions())
+      holds = log_instance->conditions_hold(shared_store(), GetCurrentTimestamp());
   });
   if (!holds)
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -84,7 +86,8 @@ void at_commit() {
   if (log_in_use()) {
     pause_here(pause_point::before_stamp);
     pause_here(pause_point::fill_before_put);
-    const clocks now = read_clocks();
+    const clocks now =
+        log_instance->needs_stamp() ? read_clocks() : clocks{GetCurrentTimestamp(), 0};
     log_instance->commit(shared_store(), now.wall, now.monotonic, blind_guard());
     announce_leases();
   }
@@ -209,9 +212,12 @@ void note_miss(const key_ref& key) {
     break;
   }
   state.misses[oldest] = {state.epoch, key.hash, key.space};
+  state.last_miss = state.epoch;
 }
 
 bool missed(const key_ref& key) {
+  // Most transactions that set have missed nothing: they need not look.
+  if (state.last_miss != state.epoch) return false;
   for (int i = 0; i < miss_probes; i++) {
     const auto& slot = state.misses[(key.hash + i) % miss_slots];
     if (slot.epoch == state.epoch && slot.hash == key.hash && slot.space == key.space) return true;

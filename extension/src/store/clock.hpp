@@ -38,6 +38,15 @@ struct shared_clock {
     return next;
   }
 
+  // True if observe would learn nothing and trust the clock. The wall clock must have been read
+  // first: a process that lost the processor in between sees a step back that never was, and has to
+  // look again, but never misses one.
+  [[nodiscard]] bool steady(timestamp wall, timestamp monotonic) const {
+    const timestamp offset = wall - monotonic;
+    const timestamp largest = largest_offset.load();
+    return offset <= largest && offset >= largest - tolerance && wall > behind_until.load();
+  }
+
   // True while moments taken from the wall clock can be trusted.
   bool observe(timestamp wall, timestamp monotonic) {
     const timestamp offset = wall - monotonic;

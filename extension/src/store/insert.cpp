@@ -31,7 +31,8 @@ constexpr int budget_attempts = 8;
 refusal store::put(const fill& what, timestamp now, timestamp blind_guard, own_flux own,
                    std::int64_t expected) {
   // Before anything else: what is refused anyway must not make others go.
-  refusal why = check(what, now, blind_guard, own);
+  refusal why = refusal::none;
+  if (!what.tag_ids.empty() || has_budget(what)) why = check(what, now, blind_guard, own);
   // Records first: making one may need another partition's lock.
   block_index records[max_links];
   std::size_t pinned = 0;
