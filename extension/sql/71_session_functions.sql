@@ -45,7 +45,7 @@ CREATE FUNCTION stash.session_get(id uuid, touch boolean DEFAULT false)
 RETURNS SETOF stash.session_state LANGUAGE sql STABLE PARALLEL UNSAFE COST 10 ROWS 1
 BEGIN ATOMIC
     SELECT (f.found).* FROM (SELECT stash.session_find(id, touch) AS found OFFSET 0) AS f
-    WHERE NOT f.found IS NULL;
+    WHERE f.found IS DISTINCT FROM NULL;
 END;
 COMMENT ON FUNCTION stash.session_get(uuid, boolean) IS
 'The session as it is committed now, whatever the isolation level; no row when it is unknown, expired or ended. touch: it counts as used now.';
@@ -54,7 +54,7 @@ CREATE FUNCTION stash.session_get_by_token(token text, touch boolean DEFAULT tru
 RETURNS SETOF stash.session_state LANGUAGE sql STABLE PARALLEL UNSAFE COST 10 ROWS 1
 BEGIN ATOMIC
     SELECT (f.found).* FROM (SELECT stash.session_find_by_token(token, touch) AS found OFFSET 0) AS f
-    WHERE NOT f.found IS NULL;
+    WHERE f.found IS DISTINCT FROM NULL;
 END;
 COMMENT ON FUNCTION stash.session_get_by_token(text, boolean) IS
 'The session of a token as it is committed now, whatever the isolation level; no row when the token is unknown, was rotated away, or its session expired or ended. touch: it counts as used now.';
