@@ -3,6 +3,7 @@
 
 #include "store/geometry.hpp"
 
+#include "boundary/own_mapping.hpp"
 #include "boundary/settings.hpp"
 
 #include "boundary/postgres.hpp"
@@ -33,7 +34,7 @@ std::size_t total_size() {
 
 void on_request() {
   if (previous_request_hook != nullptr) previous_request_hook();
-  RequestAddinShmemSpace(total_size() + PG_CACHE_LINE_SIZE);
+  if (!own_mapping_wanted()) RequestAddinShmemSpace(total_size() + PG_CACHE_LINE_SIZE);
   for (auto tranche :
        {lock_tranche::partition, lock_tranche::tag, lock_tranche::control, lock_tranche::touch})
     RequestNamedLWLockTranche(tranche_names[static_cast<int>(tranche)], lock_count(tranche));
@@ -43,8 +44,9 @@ void on_startup() {
   if (previous_startup_hook != nullptr) previous_startup_hook();
   bool found = false;
   LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  auto* base =
-      static_cast<char*>(ShmemInitStruct("pg_stash", total_size() + PG_CACHE_LINE_SIZE, &found));
+  const std::size_t size = total_size() + PG_CACHE_LINE_SIZE;
+  auto* base = static_cast<char*>(own_mapping_wanted() ? make_own_mapping(size)
+                                                       : ShmemInitStruct("pg_stash", size, &found));
   base = reinterpret_cast<char*>(CACHELINEALIGN(base));
   for (int i = 0; i < tranches; i++) locks[i] = GetNamedLWLockTranche(tranche_names[i]);
   attached = true;

@@ -1,7 +1,8 @@
 // The shared segment: who gets which part of it.
 //
-// One ShmemInitStruct block holds, in this order, every part that registered itself in _PG_init.
-// The parts ask for bytes and are told their address in the postmaster at start, and again after a
+// One block holds, in this order, every part that registered itself in _PG_init: in PostgreSQL's
+// segment, or in a mapping of our own (see own_mapping.hpp). The locks are always PostgreSQL's. The
+// parts ask for bytes and are told their address in the postmaster at start, and again after a
 // crash restart, when everything in them begins anew. `attached()` is false when the library was
 // not preloaded.
 #pragma once

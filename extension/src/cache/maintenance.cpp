@@ -2,6 +2,7 @@
 // databases.
 #include "cache/maintenance.hpp"
 
+#include "boundary/own_mapping.hpp"
 #include "boundary/settings.hpp"
 #include "cache/image.hpp"
 #include "cache/namespaces.hpp"
@@ -52,12 +53,21 @@ bool load(worker::task_context&) {
   return false;
 }
 
+bool use_huge_pages(worker::task_context& context) {
+  while (!context.out_of_time()) {
+    if (!back_with_huge_pages()) return false;
+    CHECK_FOR_INTERRUPTS();
+  }
+  return true;
+}
+
 void forget_database(unsigned int database) { free_database_slots(database); }
 
 }  // namespace
 
 void register_cache_tasks() {
   worker::register_launcher_task({"load saved cache", nullptr, load, false, false});
+  worker::register_launcher_task({"huge pages", nullptr, use_huge_pages, false, false});
   worker::register_worker_task({"sweep", sweep_interval, sweep, false, false});
   worker::register_worker_task({"prepared transactions", resolve_interval, resolve, true, false});
   worker::register_extension_table("cache_namespace");
