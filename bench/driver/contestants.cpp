@@ -34,6 +34,15 @@ statement floor_statement(operation what, request_shape shape) {
           .value_type = text_oid};
 }
 
+// PostgreSQL parses the text of a value into jsonb before any function is called. The official
+// floor does not have that; this one does, and says how much of a set it is.
+statement floor_jsonb_statement(operation what, request_shape shape) {
+  if (what == operation::get) return floor_statement(what, shape);
+  return {.sql = "select octet_length($1) + pg_column_size($2)",
+          .takes_value = true,
+          .expect = verdict::not_null};
+}
+
 statement table_statement(operation what, request_shape shape) {
   if (shape.batch > 1) throw std::logic_error("the table has no batches");
   if (what == operation::get) return {.sql = "select value from bench_table where key = $1"};
@@ -62,6 +71,8 @@ const char* name_of(system_id system) {
       return "pg_stash";
     case system_id::floor:
       return "floor";
+    case system_id::floor_jsonb:
+      return "floor, jsonb";
     case system_id::table:
       return "table";
     case system_id::redis:
@@ -108,6 +119,8 @@ statement statement_of(system_id system, operation what, request_shape shape) {
     found = stash_statement(what, shape);
   } else if (system == system_id::floor) {
     found = floor_statement(what, shape);
+  } else if (system == system_id::floor_jsonb) {
+    found = floor_jsonb_statement(what, shape);
   } else {
     found = table_statement(what, shape);
   }
@@ -160,7 +173,7 @@ void prepare_database(pg_session& session) {
 }
 
 void fill(const servers& where, system_id system, std::uint64_t count, const std::string& options) {
-  if (system == system_id::floor) return;
+  if (system == system_id::floor || system == system_id::floor_jsonb) return;
   const int batch = static_cast<int>(std::min<std::uint64_t>(count, fill_batch));
   const session_list sessions = open_sessions(where, count > fill_batch ? fill_clients : 1);
   if (system == system_id::stash) {

@@ -12,7 +12,8 @@
 
 namespace stash::bench {
 
-enum class system_id { stash, floor, table, redis, valkey };
+// floor_jsonb: the floor of a set whose value PostgreSQL reads as jsonb, as it does for pg_stash.
+enum class system_id { stash, floor, floor_jsonb, table, redis, valkey };
 enum class operation { get, set };
 
 const char* name_of(system_id system);

@@ -17,7 +17,7 @@ const char usage[] =
     "  --quick              short runs\n"
     "  --label TEXT         added to the titles\n"
     "of load:\n"
-    "  --system stash|floor|table|redis|valkey   --op get|set\n"
+    "  --system stash|floor|floor-jsonb|table|redis|valkey   --op get|set\n"
     "  --clients N  --threads N  --seconds S  --keys N  --batch N  --pipeline N\n"
     "  --filled             the server holds the keys already\n";
 
@@ -25,8 +25,12 @@ namespace {
 
 system_id parse_system(const std::string& text) {
   static const std::map<std::string, system_id> known = {
-      {"stash", system_id::stash}, {"floor", system_id::floor},   {"table", system_id::table},
-      {"redis", system_id::redis}, {"valkey", system_id::valkey},
+      {"stash", system_id::stash},
+      {"floor", system_id::floor},
+      {"floor-jsonb", system_id::floor_jsonb},
+      {"table", system_id::table},
+      {"redis", system_id::redis},
+      {"valkey", system_id::valkey},
   };
   const auto found = known.find(text);
   if (found == known.end()) throw std::invalid_argument("unknown system: " + text);

@@ -11,6 +11,7 @@ struct comparison {
   std::string note;
   request_shape shape;
   std::vector<system_id> rivals;
+  bool floors = false;  // a set also against the floor that reads jsonb
   std::vector<int> clients;
   // The ratio to reach against a rival; 0 where there is no mark.
   double (*mark)(const std::string& rival, operation what, int clients);
@@ -51,12 +52,28 @@ std::vector<std::string> row_of(const series& measured, const comparison& what, 
   return row;
 }
 
+// The rows beside: a set against both floors, in rounds of their own.
+std::vector<std::string> floors_row(table_run& run, const comparison& what,
+                                    const session_list& sessions) {
+  const int clients = static_cast<int>(sessions.size());
+  const series measured({run.driven(system_id::stash, operation::set, what.shape, sessions),
+                         run.driven(system_id::floor, operation::set, what.shape, sessions),
+                         run.driven(system_id::floor_jsonb, operation::set, what.shape, sessions)},
+                        rate_pace(run.chosen, clients));
+  run.checks.add(what.title + ", floors, " + std::to_string(clients) + " clients", measured);
+  return {"set, " + std::to_string(clients),  as_rate(measured.rate(0)),
+          as_rate(measured.rate(1)),          as_rate(measured.rate(2)),
+          as_number(measured.ratio(2, 1), 2), as_number(measured.ratio(0, 2), 2)};
+}
+
 void print(table_run& run, const comparison& what) {
   for (const system_id each :
        {system_id::stash, system_id::table, system_id::redis, system_id::valkey}) {
     if (run.chosen.where.has(each)) fill(run.chosen.where, each, usual_keys);
   }
   std::vector<std::vector<std::string>> rows;
+  markdown_table floors({"operation, clients", "pg_stash", "floor", "floor with jsonb",
+                         "floor with jsonb / floor", "pg_stash / floor with jsonb"});
   for (const int clients :
        run.chosen.clients ? std::vector<int>{run.chosen.clients} : what.clients) {
     const session_list sessions = open_sessions(run.chosen.where, clients);
@@ -65,10 +82,14 @@ void print(table_run& run, const comparison& what) {
       if (rows.empty()) rows.push_back(header_of(measured));
       rows.push_back(row_of(measured, what, op, clients));
     }
+    if (what.floors) floors.add(floors_row(run, what, sessions));
   }
   markdown_table table(rows.front());
   for (std::size_t i = 1; i < rows.size(); i++) table.add(rows[i]);
   table.print(run.titled(what.title), what.note);
+  if (what.floors)
+    floors.print(run.titled(what.title + ", sets and what PostgreSQL's jsonb input costs"),
+                 "The floor of the table above takes the value as text; this one as jsonb.");
 }
 
 bool is_redis(const std::string& rival) {
@@ -97,6 +118,7 @@ void print_single(table_run& run) {
                       "server driven by its own tool.",
               .shape = {},
               .rivals = {system_id::floor, system_id::redis, system_id::valkey, system_id::table},
+              .floors = true,
               .clients = {1, 8, 50},
               .mark = single_mark});
 }
@@ -106,6 +128,7 @@ void print_pipeline(table_run& run) {
               .note = "",
               .shape = {.batch = 1, .pipeline = 16},
               .rivals = {system_id::floor, system_id::redis, system_id::valkey},
+              .floors = true,
               .clients = run.chosen.quick ? std::vector<int>{8} : std::vector<int>{1, 8},
               .mark = pipeline_mark});
 }
