@@ -1,8 +1,8 @@
 // See own_mapping.hpp.
 #include "boundary/own_mapping.hpp"
 
-#include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include <sys/mman.h>
 
@@ -63,9 +63,14 @@ bool own_mapping_wanted() {
 }
 
 void* make_own_mapping(std::size_t size) {
-  if (mapping.start != nullptr) munmap(mapping.start, mapping.size);
-  mapping = {};
   const std::size_t whole = rounded(size);
+  // Not unmapped: whoever outlives a crash (the system logger) would keep the old memory alive.
+  if (mapping.start != nullptr && mapping.size == whole) {
+    if (madvise(mapping.start, whole, MADV_REMOVE) != 0) std::memset(mapping.start, 0, whole);
+    mapping.backed = 0;
+    mapping.failures_in_a_row = 0;
+    return mapping.start;
+  }
   void* memory = map_reserved(whole);
   const bool reserved = memory != MAP_FAILED;
   if (!reserved) memory = map_aligned(whole);
@@ -73,9 +78,7 @@ void* make_own_mapping(std::size_t size) {
     ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY),
                     errmsg("could not map %zu bytes of shared memory for pg_stash: %m", whole),
                     errhint("Decrease stash.memory.")));
-  mapping.start = static_cast<char*>(memory);
-  mapping.size = whole;
-  mapping.reserved = reserved;
+  mapping = {static_cast<char*>(memory), whole, reserved, 0, 0};
   return memory;
 }
 

@@ -8,8 +8,8 @@
 // (MADV_COLLAPSE, Linux 6.1): for that the mapping begins at a multiple of their size, as
 // PostgreSQL's segment does not.
 //
-// Made in the postmaster, inherited by every process at the same address, and made anew after a
-// crash. Its memory is accounted like that of PostgreSQL's segment.
+// Made in the postmaster and inherited by every process at the same address. Its memory is
+// accounted like that of PostgreSQL's segment.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ namespace stash {
 // Whether the store is to have one: known before shared memory is asked for.
 bool own_mapping_wanted();
 
-// Zeroed memory, in the postmaster; unmaps what an earlier call returned. FATAL when there is none.
+// Zeroed memory, in the postmaster; after a crash what it returned before, zeroed. FATAL when there
+// is none.
 void* make_own_mapping(std::size_t size);
 
 // Has the kernel put huge pages under the next part of the mapping: some milliseconds of work.
