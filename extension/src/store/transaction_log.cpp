@@ -243,6 +243,7 @@ bool transaction_log::decides(const pending& op, std::string_view text) const {
 // Whether a tag, prefix or namespace that a set depends on is invalidated after it.
 bool transaction_log::killed_later(std::uint32_t index) const {
   const pending& op = operations_[index];
+  const std::span<const tag_id> mine(ids_.data() + op.ids_at, op.ids_count);
   const auto first = std::upper_bound(wide_.begin(), wide_.end(), index);
   return std::any_of(first, wide_.end(), [&](std::uint32_t i) {
     const pending& later = operations_[i];
@@ -253,10 +254,7 @@ bool transaction_log::killed_later(std::uint32_t index) const {
       case operation::prefix:
         return key_text(op).starts_with(key_text(later));
       default:
-        return std::find(ids_.begin() + static_cast<std::ptrdiff_t>(op.ids_at),
-                         ids_.begin() + static_cast<std::ptrdiff_t>(op.ids_at + op.ids_count),
-                         ids_[later.ids_at]) !=
-               ids_.begin() + static_cast<std::ptrdiff_t>(op.ids_at + op.ids_count);
+        return std::find(mine.begin(), mine.end(), ids_[later.ids_at]) != mine.end();
     }
   });
 }
