@@ -3,12 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include <string>
 
 namespace stash::vectors {
 namespace {
-
-using nlohmann::json;
 
 constexpr indexed_property properties[] = {
     {"lang", "lang", "text"},          {"Year", "year", "int"},     {"price", "price", "number"},
