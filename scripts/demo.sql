@@ -67,3 +67,9 @@ SELECT data FROM stash.session_get_by_token(:'token');
 SELECT stash.session_delete(:'id', 'log-out');
 SELECT data FROM stash.session_get_by_token(:'token');
 SELECT session_user_id, kind, reason FROM stash.session_history('ada');
+
+-- What an agent knows, in versions that share what is equal. The second says which head it has read:
+SELECT id AS first FROM stash.memory_snapshot_create('agent', '{"goal": "Rome", "messages": ["hello"]}') \gset
+SELECT id AS second FROM stash.memory_snapshot_create('agent', '{"goal": "Rome", "messages": ["hello", "in May"]}', expected_head => :'first') \gset
+SELECT * FROM stash.memory_snapshot_diff(:'first', :'second');
+SELECT version, content FROM stash.memory_snapshot_get(:'first');
