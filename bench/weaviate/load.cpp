@@ -29,9 +29,9 @@ struct rows {
 
   rows(std::size_t count, std::size_t size) : dimensions(size) {
     std::mt19937 random(1);
-    std::normal_distribution<float> normal;
+    std::uniform_real_distribution<float> uniform(-0.5F, 0.5F);
     vectors.resize(count * size);
-    for (float& each : vectors) each = normal(random);
+    for (float& each : vectors) each = uniform(random);
     for (std::size_t i = 0; i < count; i++)
       titles.push_back("the title of document " + std::to_string(i));
   }
