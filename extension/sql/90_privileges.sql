@@ -25,8 +25,9 @@ BEGIN
                 OR p.prorettype = 'trigger'::regtype AND p.proname LIKE 'session\_%' THEN NULL
             WHEN p.proname LIKE 'session\_%' THEN 'session'
             WHEN p.proname LIKE 'memory\_snapshot\_%' THEN 'memory'
-            WHEN p.proname LIKE 'memory\_retention\_%' THEN 'admin'
-            WHEN p.proname IN ('memory_check', 'memory_collect') THEN 'monitor'
+            WHEN p.proname LIKE 'memory\_retention\_%'
+                OR p.proname IN ('memory_search_configure', 'memory_search_reset', 'memory_search_rebuild') THEN 'admin'
+            WHEN p.proname IN ('memory_check', 'memory_collect', 'memory_search_status') THEN 'monitor'
             WHEN p.proname IN ('vector_distance', 'vector_search_local') THEN 'vector'
             END = ANY (modules)
         OR p.pronamespace = 'stash'::regnamespace AND modules && ARRAY['session', 'memory', 'vector']

@@ -116,7 +116,7 @@ class filter_sql_test : public testing::Test {
 
 TEST_F(filter_sql_test, values_are_parameters) {
   EXPECT_EQ(sql(R"({"lang": "'; DROP TABLE doc"})"),
-            "(t.lang OPERATOR(pg_catalog.=) CAST($1 AS pg_catalog.text))");
+            "(t.lang OPERATOR(pg_catalog.=) CAST(($1)[1] AS pg_catalog.text))");
   EXPECT_EQ(parameters_, (std::vector<std::string>{"'; DROP TABLE doc"}));
   sql(R"({"meta.x'y.z": {"contains": {"k'": 1}}})");
   EXPECT_EQ(parameters_, (std::vector<std::string>{"x'y", "z", R"({"k'":1})"}));
@@ -125,7 +125,7 @@ TEST_F(filter_sql_test, values_are_parameters) {
 TEST_F(filter_sql_test, what_is_not_there) {
   EXPECT_EQ(sql(R"({"lang": null})"), "(t.lang IS NULL)");
   EXPECT_EQ(sql(R"({"not": {"lang": "en"}})"),
-            "((((t.lang OPERATOR(pg_catalog.=) CAST($1 AS pg_catalog.text)))) IS NOT TRUE)");
+            "((((t.lang OPERATOR(pg_catalog.=) CAST(($1)[1] AS pg_catalog.text)))) IS NOT TRUE)");
   EXPECT_EQ(sql("{}"), "true");
   EXPECT_EQ(sql(R"({"or": []})"), "(false)");
 }

@@ -151,9 +151,12 @@ sql_predicate predicate_for(TupleDesc columns, const Jsonb* filter, const char* 
   translation result;
   run_guarded([&] { translate(json, list, &result); });
   if (result.failed) report(&result);
+  auto* texts = static_cast<Datum*>(palloc(sizeof(Datum) * (result.parameter_count + 1)));
   for (std::size_t i = 0; i < result.parameter_count; i++)
-    result.parameters[i] = const_cast<char*>(to_server(result.parameters[i]));
-  return {result.text, result.parameters, static_cast<int>(result.parameter_count)};
+    texts[i] = CStringGetTextDatum(to_server(result.parameters[i]));
+  return {result.text,
+          PointerGetDatum(construct_array(texts, static_cast<int>(result.parameter_count), TEXTOID,
+                                          -1, false, TYPALIGN_INT))};
 }
 
 }  // namespace stash::vectors

@@ -5,11 +5,10 @@
 
 namespace stash::vectors {
 
-/// `text` speaks of the relation as `alias`; its parameters $1, $2, ... are of type text.
+/// `text` speaks of the relation as `alias`, and of its one parameter, a text[], as $1.
 struct sql_predicate {
   const char* text;
-  const char* const* parameters;
-  int parameter_count;
+  Datum parameters;
 };
 
 /// Columns that `hidden` names, a list of C strings ending in nullptr, are no properties. Errors:

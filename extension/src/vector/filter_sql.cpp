@@ -63,7 +63,7 @@ class translator {
 
   std::string parameter(std::string text, std::string_view type) {
     parameters_.push_back(std::move(text));
-    return "CAST($" + std::to_string(parameters_.size()) + " AS " + std::string(type) + ")";
+    return "CAST(($1)[" + std::to_string(parameters_.size()) + "] AS " + std::string(type) + ")";
   }
 
   // The column that a property names, or the jsonb column that its part before the first dot does.

@@ -30,7 +30,8 @@ struct filter_column {
 };
 
 /// The predicate; NULL stands for false. Everything that the filter says beyond its operators goes
-/// into `parameters`, all of them of type text: $1 is parameters[0]. Throws filter_error.
+/// into `parameters`, which the predicate takes as one parameter of type text[]: parameters[0] is
+/// ($1)[1]. Throws filter_error.
 std::string filter_predicate(const filter_node& filter, std::span<const filter_column> columns,
                              std::vector<std::string>& parameters);
 

@@ -43,17 +43,16 @@ bool receive(TupleTableSlot* slot, DestReceiver* self) {
 
 void nothing(DestReceiver* /*self*/) {}
 
-ParamListInfo parameter_list(const char* const* parameters, int count) {
-  ParamListInfo list = makeParamList(count);
-  for (int i = 0; i < count; i++)
-    list->params[i] = {CStringGetTextDatum(parameters[i]), false, PARAM_FLAG_CONST, TEXTOID};
+ParamListInfo parameter_list(Datum parameters) {
+  if (parameters == 0) return nullptr;
+  ParamListInfo list = makeParamList(1);
+  list->params[0] = {parameters, false, PARAM_FLAG_CONST, TEXTARRAYOID};
   return list;
 }
 
 }  // namespace
 
-TupleDesc scan_query(const char* text, const char* const* parameters, int parameter_count,
-                     row_measure* measure) {
+TupleDesc scan_query(const char* text, Datum parameters, row_measure* measure) {
   receiver into = {};
   into.base.receiveSlot = receive;
   into.base.rStartup = start;
@@ -64,7 +63,7 @@ TupleDesc scan_query(const char* text, const char* const* parameters, int parame
   into.results = CurrentMemoryContext;
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
   SPIExecuteOptions options = {};
-  options.params = parameter_list(parameters, parameter_count);
+  options.params = parameter_list(parameters);
   options.read_only = true;
   options.dest = &into.base;
   const int code = SPI_execute_extended(text, &options);

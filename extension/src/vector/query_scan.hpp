@@ -9,10 +9,9 @@
 namespace stash::vectors {
 
 /// Runs the query as the present user under the active snapshot, nothing written. Its first column
-/// is the embedding; the parameters are of type text. The nearest rows, sorted, are in `measure`:
-/// near_row::row is a HeapTuple of the result, which is described by the value returned. Both live
-/// in the present memory context.
-TupleDesc scan_query(const char* text, const char* const* parameters, int parameter_count,
-                     row_measure* measure);
+/// is the embedding; $1 is `parameters`, a text[], unless that is 0. The nearest rows, sorted, are
+/// in `measure`: near_row::row is a HeapTuple of the result, which is described by the value
+/// returned. Both live in the present memory context.
+TupleDesc scan_query(const char* text, Datum parameters, row_measure* measure);
 
 }  // namespace stash::vectors

@@ -210,8 +210,7 @@ search_result search_by_query(Relation relation, const search_request& request,
     predicate = predicate_for(RelationGetDescr(relation), request.filter, "t");
     appendStringInfo(&text, " WHERE %s", predicate.text);
   }
-  TupleDesc described =
-      scan_query(text.data, predicate.parameters, predicate.parameter_count, measure);
+  TupleDesc described = scan_query(text.data, predicate.parameters, measure);
   const positions at = {numbered_from(2, wanted.key_count),
                         numbered_from(2 + wanted.key_count, wanted.property_count)};
   hit_maker hits(described, wanted, at, request.max_rows);
