@@ -1,5 +1,5 @@
 -- memory_snapshot_search: text, vectors, both; configuration; errors; what is indexed and what goes.
-SELECT plan(54);
+SELECT plan(53);
 CREATE FUNCTION found(query text, agent text DEFAULT NULL, filter jsonb DEFAULT NULL) RETURNS SETOF text LANGUAGE sql AS
     $$SELECT agent_id || '/' || key || '/' || version FROM stash.memory_snapshot_search(query, agent_id => agent, filter => filter)$$;
 CREATE FUNCTION long_text(seed integer) RETURNS text LANGUAGE sql AS

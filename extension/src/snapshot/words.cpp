@@ -25,27 +25,32 @@ struct name {
 };
 
 // The names of members that lead to where the iteration is.
-struct name_stack {
-  name* names = nullptr;
-  int depth = 0;
-  int room = 0;
+class name_stack {
+ public:
+  name_stack() : names_(static_cast<name*>(palloc(sizeof(name) * static_cast<Size>(room_)))) {}
 
   void push() {
-    if (depth == room) {
-      room = Max(16, room * 2);
-      const Size bytes = sizeof(name) * static_cast<Size>(room);
-      names = static_cast<name*>(names == nullptr ? palloc(bytes) : repalloc(names, bytes));
+    if (depth_ == room_) {
+      room_ *= 2;
+      names_ = static_cast<name*>(repalloc(names_, sizeof(name) * static_cast<Size>(room_)));
     }
-    names[depth++] = {"", 0};
+    names_[depth_++] = {"", 0};
   }
-  void pop() { depth--; }
-  void set(const JsonbValue& key) { names[depth - 1] = {key.val.string.val, key.val.string.len}; }
+  void pop() { depth_--; }
+  void set(const JsonbValue& key) { names_[depth_ - 1] = {key.val.string.val, key.val.string.len}; }
+  [[nodiscard]] int depth() const { return depth_; }
+  [[nodiscard]] const name& operator[](int at) const { return names_[at]; }
+
+ private:
+  int room_ = 16;
+  int depth_ = 0;
+  name* names_;
 };
 
 bool ends_with(const name_stack& at, const name& path) {
   int left = path.size;
-  for (int i = at.depth - 1; i >= 0; i--) {
-    const name& each = at.names[i];
+  for (int i = at.depth() - 1; i >= 0; i--) {
+    const name& each = at[i];
     if (each.size > left ||
         memcmp(path.text + left - each.size, each.text, static_cast<std::size_t>(each.size)) != 0)
       return false;
