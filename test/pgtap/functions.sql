@@ -55,8 +55,19 @@ SELECT is_empty(
                           'session_extend', 'session_rotate_token', 'session_delete',
                           'session_revoke_others', 'session_bulk_delete',
                           'session_cleanup_inactive', 'session_list', 'session_get_active_count',
-                          'session_history', 'session_analytics')
-      AND proname NOT LIKE 'memory\_%'$$,
+                          'session_history', 'session_analytics',
+                          'memory_check', 'memory_collect', 'memory_language_changed',
+                          'memory_retention_list', 'memory_retention_set',
+                          'memory_retention_unset', 'memory_search_configure',
+                          'memory_search_rebuild', 'memory_search_reset', 'memory_search_status',
+                          'memory_snapshot_cleanup', 'memory_snapshot_create',
+                          'memory_snapshot_delete', 'memory_snapshot_diff',
+                          'memory_snapshot_export', 'memory_snapshot_fork', 'memory_snapshot_get',
+                          'memory_snapshot_get_at', 'memory_snapshot_history',
+                          'memory_snapshot_import', 'memory_snapshot_list', 'memory_snapshot_pin',
+                          'memory_snapshot_restore', 'memory_snapshot_search',
+                          'memory_snapshot_stats', 'memory_text_deleted',
+                          'memory_versions_deleted', 'memory_versions_truncated')$$,
     'nothing but the configuration and the tables of sessions and snapshots is touched with the owner''s rights');
 SELECT alike(stash.version(), (SELECT extversion || '%' FROM pg_extension WHERE extname = 'pg_stash'),
     'version() is the extension''s');

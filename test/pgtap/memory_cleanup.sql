@@ -80,7 +80,7 @@ SELECT is(problems(s), expected, expected) FROM (VALUES
     ('SELECT 1', 'none'),
     ($$UPDATE stash.memory_part SET content = '["else"]' WHERE id = (SELECT max(id) FROM stash.memory_part WHERE refs IS NULL)$$, 'its content does not have its hash'),
     ($$UPDATE stash.memory_part SET refs = '\x05' WHERE id = (SELECT max(id) FROM stash.memory_part WHERE content IS NULL)$$, 'its list of parts is damaged'),
-    ('DELETE FROM stash.memory_part WHERE id = (SELECT max(id) FROM stash.memory_part WHERE content IS NOT NULL)', 'a part below it is missing'),
+    ('DELETE FROM stash.memory_part WHERE id = (SELECT max(id) FROM stash.memory_part WHERE content IS NOT NULL AND refs IS NULL)', 'a part below it is missing'),
     ('INSERT INTO stash.memory_part SELECT pool, id + 1000000, gen_random_uuid(), refs, content FROM stash.memory_part WHERE id = (SELECT max(id) FROM stash.memory_part)', 'its content does not have its hash, no snapshot has this part'),
     ('DELETE FROM stash.memory_line', 'a snapshot without its line'),
     ('UPDATE stash.memory_line SET last_version = 1', 'a snapshot later than the latest of its line'),

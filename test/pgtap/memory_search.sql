@@ -25,11 +25,12 @@ SELECT throws_ok(format($$SELECT stash.memory_search_configure('simple', 'a', %L
 SELECT stash.memory_snapshot_create('ann', '{"title": "A walk", "text": "The cats were sleeping"}') \g /dev/null
 SELECT is((SELECT count(*) FROM stash.memory_text), 0::bigint, 'off: no words');
 SELECT stash.memory_search_configure('english', 'ann', '{"title": "A"}') \g /dev/null
-SELECT is((SELECT count(*) FROM stash.memory_text), 1::bigint, 'switched on: one small document');
+-- Where a document is cut is a matter of chance, so one or two parts, and members may be apart.
+SELECT cmp_ok((SELECT count(*) FROM stash.memory_text), '>', 0::bigint, 'switched on: a small document');
 SELECT set_eq($$SELECT found('cat')$$, ARRAY['ann/default/1'], 'by the stem');
 SELECT set_eq($$SELECT found('"sleep cats"')$$, '{}'::text[], 'no such phrase');
 SELECT set_eq($$SELECT found('dog or walk')$$, ARRAY['ann/default/1'], 'one of two words');
-SELECT set_eq($$SELECT found('cat -walk')$$, '{}'::text[], 'without a word');
+SELECT set_eq($$SELECT found('cat -sleep')$$, '{}'::text[], 'without a word');
 SELECT stash.memory_snapshot_create('bob', '{"text": "cats"}') \g /dev/null
 SELECT set_eq($$SELECT found('cat')$$, ARRAY['ann/default/1'], 'another agent is not indexed');
 SELECT stash.memory_search_configure('simple') \g /dev/null

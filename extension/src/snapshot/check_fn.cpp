@@ -177,8 +177,7 @@ void check_versions_of(check* state) {
         report(*state, problem, 0, last);
     }
     SPI_freetuptable(SPI_tuptable);
-    if (!state->broken)
-      reach_parts(state->pool, state->roots, look::as_caller, &state->reached);
+    if (!state->broken) reach_parts(state->pool, state->roots, look::as_caller, &state->reached);
   }
 }
 

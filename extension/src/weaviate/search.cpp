@@ -117,7 +117,7 @@ json numbers_from(const json& packed) {
 json list_from(const json& list) {
   for (const auto& [kind, content] : list.items()) {
     if (!content.is_object()) continue;
-    const json values = content.value("values", json::array());
+    json values = content.value("values", json::array());
     if (kind == "intValues") return numbers_from<std::int64_t>(values);
     if (kind == "numberValues") return numbers_from<double>(values);
     return values;
