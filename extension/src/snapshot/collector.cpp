@@ -10,9 +10,12 @@
 namespace stash::memory {
 namespace {
 
+// A dump restores the sequence after the tables: until then lines wait for their versions, and
+// parts for what has them, so a pool that the sequence has not given out yet is left alone.
 statement next_pool{
-    "SELECT d.pool FROM stash.memory_discard d WHERE d.pool OPERATOR(pg_catalog.>) $1"
-    " ORDER BY d.pool LIMIT 1",
+    "SELECT d.pool FROM stash.memory_discard d, stash.memory_pool_id s"
+    " WHERE d.pool OPERATOR(pg_catalog.>) $1 AND s.is_called"
+    " AND d.pool OPERATOR(pg_catalog.<=) s.last_value ORDER BY d.pool LIMIT 1",
     1,
     {INT8OID}};
 // Rows that a transaction which deletes versions has locked stay: they queue the pool anew.
