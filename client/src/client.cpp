@@ -3,13 +3,17 @@
 
 #include <thread>
 
+#include "backoff.hpp"
+
 namespace stash {
 
 client::client(pool_options pool_given, client_options options)
-    : connections_(std::make_shared<pool>(std::move(pool_given))), options_(std::move(options)) {}
+    : client(std::make_shared<pool>(std::move(pool_given)), std::move(options)) {}
 
 client::client(std::shared_ptr<pool> shared, client_options options)
-    : connections_(std::move(shared)), options_(std::move(options)) {}
+    : connections_(std::move(shared)), options_(std::move(options)) {
+  if (options_.statistics == nullptr) options_.statistics = std::make_shared<call_statistics>();
+}
 
 client::~client() = default;
 
@@ -28,8 +32,7 @@ expected<result> client::try_execute(std::string_view sql, const parameters& val
   for (int attempt = 1;; attempt++) {
     expected<result> rows = execute_once(sql, values);
     if (rows || !again || !rows.error().connection_lost() || attempt >= options_.read_attempts) {
-      if (options_.on_call)
-        options_.on_call({sql, std::chrono::steady_clock::now() - begun, !rows.has_value()});
+      report(sql, begun, !rows, rows ? nullptr : &rows.error(), attempt);
       return rows;
     }
     pause_before_retry(attempt, {});
@@ -40,12 +43,24 @@ result client::execute(std::string_view sql, const parameters& values, bool agai
   return try_execute(sql, values, again).value();
 }
 
+void client::report(std::string_view sql, std::chrono::steady_clock::time_point begun, bool failed,
+                    const failure* why, int attempts) noexcept {
+  const call_metrics one{sql, std::chrono::steady_clock::now() - begun, failed, why, attempts};
+  try {
+    options_.statistics->record(one);
+  } catch (const std::bad_alloc&) {
+    // A call is not to fail because it was not counted.
+  }
+  if (options_.on_call) options_.on_call(one);
+}
+
+std::string client::to_prometheus(const std::string& name) const {
+  return stash::to_prometheus(connections_->statistics(), name) +
+         stash::to_prometheus(*options_.statistics, name);
+}
+
 void client::pause_before_retry(int attempt, const transaction_options& options) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  constexpr int most_doublings = 10;
-  const auto longest = options.first_pause * (1 << std::min(attempt - 1, most_doublings));
-  std::uniform_real_distribution<double> part(0.5, 1.0);
-  std::this_thread::sleep_for(longest * part(random));
+  std::this_thread::sleep_for(detail::backoff(attempt, options.first_pause));
 }
 
 }  // namespace stash

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "connecting.hpp"
 #include "exchange.hpp"
 #include "libpq_text.hpp"
 
@@ -27,18 +28,10 @@ int milliseconds_until(std::chrono::steady_clock::time_point deadline) {
 
 void connection::closer::operator()(PGconn* handle) const { PQfinish(handle); }
 
-connection::connection(connection_options options) : options_(std::move(options)) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options_.connect_timeout).count();
-  // libpq takes no less than two seconds.
-  const std::string timeout = std::to_string(std::max<std::int64_t>(2, seconds));
-  const char* const names[] = {"dbname", "connect_timeout", "fallback_application_name", nullptr};
-  const char* const values[] = {options_.conninfo.c_str(), timeout.c_str(), "stash", nullptr};
-  handle_.reset(PQconnectdbParams(names, values, 1));
-  if (handle_ == nullptr) throw std::bad_alloc();
-  if (PQstatus(handle_.get()) != CONNECTION_OK)
-    throw connection_error(trimmed(PQerrorMessage(handle_.get())));
-  PQsetNoticeProcessor(
-      handle_.get(), [](void*, const char*) {}, nullptr);
+connection::connection(connection_options options) {
+  const detail::connecting how(options);
+  PGconn* handle = PQconnectdbParams(how.names, how.values, 1);
+  *this = detail::connecting::adopt(std::move(options), handle);
 }
 
 connection::connection(connection_options options, PGconn* connected)

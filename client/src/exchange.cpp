@@ -8,8 +8,6 @@
 namespace stash::detail {
 namespace {
 
-constexpr int binary_format = 1;
-
 bool is_copy(const PGresult* rows) {
   const ExecStatusType status = PQresultStatus(rows);
   return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;

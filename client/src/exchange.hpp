@@ -11,6 +11,9 @@
 
 namespace stash::detail {
 
+// As libpq counts formats of results.
+inline constexpr int binary_format = 1;
+
 // What the driver has to wait for before it calls advance() again.
 enum class want { nothing, read, read_or_write };
 

@@ -1,23 +1,11 @@
 // Prometheus text exposition of a pool's figures (see stash/pool_statistics.hpp).
 #include <sstream>
 
+#include "prometheus_text.hpp"
 #include "stash/pool_statistics.hpp"
 
 namespace stash {
 namespace {
-
-// Quotes, backslashes and line ends would end the label.
-std::string escaped(const std::string& label) {
-  std::string text;
-  for (const char each : label) {
-    if (each == '\\' || each == '"') text.push_back('\\');
-    if (each == '\n')
-      text.append("\\n");
-    else
-      text.push_back(each);
-  }
-  return text;
-}
 
 double seconds_of(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -27,7 +15,7 @@ double seconds_of(std::chrono::nanoseconds time) {
 
 std::string to_prometheus(const pool_statistics& figures, const std::string& name) {
   std::ostringstream text;
-  const std::string label = "{pool=\"" + escaped(name) + "\"}";
+  const std::string label = "{pool=\"" + detail::escaped(name) + "\"}";
   const auto write = [&](const char* metric, const char* type, auto value) {
     text << "# TYPE stash_pool_" << metric << ' ' << type << "\nstash_pool_" << metric << label
          << ' ' << value << '\n';

@@ -9,12 +9,6 @@
 #include <algorithm>
 
 namespace stash::detail {
-namespace {
-
-constexpr int binary_format = 1;
-
-}  // namespace
-
 pipeline_exchange::pipeline_exchange(connection& on, const std::vector<batch_entry>& statements)
     : exchange(on), statements_(statements), names_(statements.size(), nullptr) {
   answers_.reserve(statements.size());

@@ -1,30 +1,12 @@
 // See stash/transaction.hpp.
 #include "stash/transaction.hpp"
 
+#include "begin_statement.hpp"
+
 namespace stash {
-namespace {
-
-std::string begin_statement(const transaction_options& options) {
-  std::string sql = "BEGIN ISOLATION LEVEL ";
-  switch (options.level) {
-    case isolation::read_committed:
-      sql += "READ COMMITTED";
-      break;
-    case isolation::repeatable_read:
-      sql += "REPEATABLE READ";
-      break;
-    case isolation::serializable:
-      sql += "SERIALIZABLE";
-      break;
-  }
-  return sql + (options.read_only ? " READ ONLY" : " READ WRITE");
-}
-
-}  // namespace
-
 transaction::transaction(connection& on, const transaction_options& options) : on_(&on) {
   if (on.in_transaction()) throw usage_error("the connection is in a transaction already");
-  on.command(begin_statement(options));
+  on.command(detail::begin_statement(options));
 }
 
 transaction::~transaction() {

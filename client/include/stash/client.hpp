@@ -11,29 +11,10 @@
 #include <random>
 #include <type_traits>
 
+#include "stash/client_options.hpp"
 #include "stash/transaction.hpp"
 
 namespace stash {
-
-/// One call that ended, for the hook.
-struct call_metrics {
-  /// The statement; valid during the call of the hook.
-  std::string_view sql;
-  /// With waiting for a connection and attempts that failed.
-  std::chrono::nanoseconds took{0};
-  /// It ended with an exception.
-  bool failed = false;
-};
-
-/// How calls are made.
-struct client_options {
-  /// A call that changes nothing is done again when its connection breaks, this often.
-  int read_attempts = 3;
-  /// A statement that takes longer is cancelled (timeout_error).
-  std::optional<std::chrono::milliseconds> call_timeout = {};
-  /// Called after each call, in the caller's thread; must not throw.
-  std::function<void(const call_metrics&)> on_call = {};
-};
 
 /// Thread-safe.
 class STASH_API client : private executor {
@@ -61,6 +42,7 @@ class STASH_API client : private executor {
   /// returned. It must have no effect outside the database, for it may run several times.
   template <typename Work>
   auto transact(Work work, const transaction_options& options = {}) {
+    const auto begun = std::chrono::steady_clock::now();
     for (int attempt = 1;; attempt++) {
       bool committing = false;
       try {
@@ -70,17 +52,25 @@ class STASH_API client : private executor {
           work(mine);
           committing = true;
           mine.commit();
+          report("BEGIN", begun, false, nullptr, attempt);
           return;
         } else {
           auto value = work(mine);
           committing = true;
           mine.commit();
+          report("BEGIN", begun, false, nullptr, attempt);
           return value;
         }
       } catch (const error& failed) {
         // A COMMIT whose answer was lost may have happened: doing it again could do it twice.
         const bool unknown = committing && failed.connection_lost();
-        if (!failed.retryable() || unknown || attempt >= options.attempts) throw;
+        if (!failed.retryable() || unknown || attempt >= options.attempts) {
+          report("BEGIN", begun, true, &failed.why(), attempt);
+          throw;
+        }
+      } catch (...) {
+        report("BEGIN", begun, true, nullptr, attempt);
+        throw;
       }
       pause_before_retry(attempt, options);
     }
@@ -88,11 +78,18 @@ class STASH_API client : private executor {
 
   /// The pool, for SQL of one's own and for its figures.
   [[nodiscard]] pool& connections() noexcept { return *connections_; }
+  /// Counts, errors and times of the calls.
+  [[nodiscard]] call_statistics& statistics() noexcept { return *options_.statistics; }
+  /// All figures in Prometheus' text exposition format, of the pool and of the calls, with `name`
+  /// as their label.
+  [[nodiscard]] std::string to_prometheus(const std::string& name) const;
 
  private:
   result execute(std::string_view sql, const parameters& values, bool again) override;
   expected<result> try_execute(std::string_view sql, const parameters& values, bool again) override;
   expected<result> execute_once(std::string_view sql, const parameters& values);
+  void report(std::string_view sql, std::chrono::steady_clock::time_point begun, bool failed,
+              const failure* why, int attempts) noexcept;
   static void pause_before_retry(int attempt, const transaction_options& options);
 
   std::shared_ptr<pool> connections_;

@@ -16,6 +16,9 @@ typedef struct pg_conn PGconn;
 
 namespace stash {
 
+namespace async {
+class connection;
+}
 namespace detail {
 class exchange;
 class statement_exchange;
@@ -77,6 +80,7 @@ class STASH_API connection {
   friend class detail::command_exchange;
   friend class detail::pipeline_exchange;
   friend struct detail::connecting;
+  friend class async::connection;
   struct closer {
     void operator()(PGconn* handle) const;
   };

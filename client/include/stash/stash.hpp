@@ -3,6 +3,7 @@
 
 #include "stash/admin.hpp"
 #include "stash/cache.hpp"
+#include "stash/call_statistics.hpp"
 #include "stash/client.hpp"
 #include "stash/connection.hpp"
 #include "stash/error.hpp"

@@ -1,7 +1,9 @@
 // What errors say that the caller can do, and the figures of waits.
 #include <gtest/gtest.h>
 
+#include "stash/call_statistics.hpp"
 #include "stash/error.hpp"
+#include "stash/expected.hpp"
 #include "stash/pool_statistics.hpp"
 #include "wait_histogram.hpp"
 
@@ -30,6 +32,80 @@ TEST(errors, kinds) {
   EXPECT_TRUE(stash::connection_error("m").retryable());
   EXPECT_FALSE(stash::timeout_error("m").retryable());
   EXPECT_FALSE(stash::usage_error("m").retryable());
+}
+
+TEST(errors, a_failure_raises_its_error) {
+  using stash::failure;
+  using stash::failure_kind;
+  EXPECT_THROW(failure(failure_kind::connection, "m").raise(), stash::connection_error);
+  EXPECT_THROW(failure(failure_kind::timeout, "m").raise(), stash::timeout_error);
+  EXPECT_THROW(failure(failure_kind::cancelled, "m").raise(), stash::cancelled_error);
+  EXPECT_THROW(failure(failure_kind::usage, "m").raise(), stash::usage_error);
+  EXPECT_THROW(failure(failure_kind::value, "m").raise(), stash::value_error);
+  try {
+    failure(failure_kind::server, "m", "40001", "h").raise();
+  } catch (const stash::server_error& failed) {
+    EXPECT_STREQ(failed.what(), "m");
+    EXPECT_EQ(failed.sqlstate(), "40001");
+    EXPECT_EQ(failed.hint(), "h");
+    EXPECT_TRUE(failed.retryable());
+    EXPECT_EQ(failed.why().kind(), failure_kind::server);
+  }
+}
+
+TEST(expected, holds_a_value_or_a_failure) {
+  stash::expected<std::string> good(std::string("v"));
+  EXPECT_TRUE(good);
+  EXPECT_EQ(*good, "v");
+  EXPECT_EQ(good->size(), 1u);
+  EXPECT_EQ(*std::move(good), "v");
+  const stash::expected<std::string> bad(stash::failure(stash::failure_kind::usage, "m"));
+  EXPECT_FALSE(bad);
+  EXPECT_EQ(bad.value_or("other"), "other");
+  EXPECT_EQ(bad.error().message(), "m");
+  EXPECT_THROW((void)bad.value(), stash::usage_error);
+  EXPECT_THROW((void)bad->size(), stash::usage_error);
+  EXPECT_NO_THROW(stash::expected<void>().value());
+  EXPECT_THROW(stash::expected<void>(bad.error()).value(), stash::usage_error);
+}
+
+TEST(call_statistics, counts_by_name) {
+  stash::call_statistics calls;
+  const stash::failure conflict(stash::failure_kind::server, "m", "40001");
+  const stash::failure lost(stash::failure_kind::connection, "m");
+  calls.record({"SELECT stash.cache_get($1, $2)", 300us});
+  calls.record({"SELECT stash.cache_get($1, $2)", 20s, true, &conflict, 3});
+  calls.record({"SELECT stash.cache_get($1, $2)", 1ms, true, &lost});
+  calls.record({"SELECT 1", 1ms, true});
+  calls.record({"BEGIN", 1ms});
+  const auto figures = calls.figures();
+  ASSERT_EQ(figures.size(), 3u);
+  EXPECT_EQ(figures[0].name, "cache_get");
+  EXPECT_EQ(figures[0].calls, 3u);
+  EXPECT_EQ(figures[0].retries, 2u);
+  EXPECT_EQ(figures[0].total, 20s + 1300us);
+  EXPECT_EQ(figures[0].errors,
+            (std::map<std::string, std::uint64_t>{{"40", 1}, {"connection", 1}}));
+  EXPECT_EQ(figures[0].at_most[1], 0u);  // 0.25 ms
+  EXPECT_EQ(figures[0].at_most[2], 1u);
+  EXPECT_EQ(figures[0].at_most[3], 2u);  // 1 ms
+  EXPECT_EQ(figures[0].at_most[15], 2u);
+  EXPECT_EQ(figures[0].at_most[16], 3u);
+  EXPECT_EQ(figures[1].name, "sql");
+  EXPECT_EQ(figures[1].errors.at("other"), 1u);
+  EXPECT_EQ(figures[2].name, "transact");
+  const std::string text = stash::to_prometheus(calls, "a\"b");
+  EXPECT_NE(
+      text.find("stash_call_seconds_bucket{client=\"a\\\"b\",call=\"cache_get\",le=\"+Inf\"} 3\n"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("call=\"cache_get\",class=\"40\"} 1\n"), std::string::npos);
+}
+
+TEST(call_statistics, memory_is_bounded) {
+  stash::call_statistics calls;
+  for (int i = 0; i < 1000; i++) calls.record({"SELECT stash.f" + std::to_string(i) + "()", 1ms});
+  EXPECT_LE(calls.figures().size(), 257u);
 }
 
 TEST(wait_histogram, nothing_yet) {

@@ -1,0 +1,70 @@
+// What an asynchronous pool and its leases share. No lock: all of it belongs to the loop's thread.
+//
+// Invariants: `open` counts slots and promises to connect; nobody waits while a connection is idle
+// or may be made; those in line are served in the order in which they came. Whoever is served but
+// destroyed before it goes on passes on what it got.
+#pragma once
+
+#include <deque>
+
+#include "stash/async/pool.hpp"
+#include "wait_histogram.hpp"
+#include "waiting.hpp"
+
+namespace stash::async::detail {
+
+struct pool_slot {
+  std::unique_ptr<connection> link;
+  steady_clock::time_point expires;
+  steady_clock::time_point idle_since;
+  // Of the present loan.
+  steady_clock::time_point since;
+  std::source_location where;
+  bool lent = false;
+};
+
+// Somebody in line, on the frame of its coroutine.
+struct pool_waiter {
+  waiting* here;
+  pool_slot* slot = nullptr;
+  bool may_connect = false;
+  bool turned_away = false;
+};
+
+struct pool_state : std::enable_shared_from_this<pool_state> {
+  pool_state(reactor& on, pool_options given);
+
+  task<lease> acquire(call_limits how, std::source_location where);
+  void release(pool_slot* slot, bool discard) noexcept;
+  void close() noexcept;
+  void resize(std::size_t max_size);
+  std::size_t terminate_idle(steady_clock::duration idle_for);
+
+  reactor* loop;
+  pool_options options;
+  std::vector<std::unique_ptr<pool_slot>> slots;
+  std::vector<pool_slot*> idle;  // the last one back is the first one out
+  std::deque<pool_waiter*> waiters;
+  std::size_t open = 0;
+  bool closed = false;
+  // When a connection was last found broken: those that lay idle then are asked before they are
+  // lent.
+  steady_clock::time_point broken_at = steady_clock::time_point::min();
+  pool_statistics figures;
+  wait_histogram waits;
+  // Closes idle connections when their time has come.
+  std::unique_ptr<watch> housekeeping;
+  bool housekeeping_armed = false;
+
+ private:
+  class place;
+  struct claim;
+  task<pool_slot*> connect(std::unique_ptr<place> mine, call_limits how);
+  task<void> stand_in_line(claim& mine, call_limits how, steady_clock::time_point until);
+  void give_place() noexcept;
+  void hand_out(pool_slot* slot) noexcept;
+  void take_out(pool_slot* slot) noexcept;
+  void look_after_idle();
+};
+
+}  // namespace stash::async::detail
