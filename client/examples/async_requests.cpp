@@ -19,19 +19,23 @@ task<std::string> handle(stash::async::client& client, const stash::secret& toke
   if (!found) co_return std::string("please log in");
 
   // One request computes the page, those that come meanwhile wait without holding a connection.
-  const std::string page = co_await calls.cache().fetch_or_compute<std::string>(
-      "example:page",
-      [&]() -> task<std::string> {
-        const auto rows = co_await calls.execute("SELECT 'three news'::text");
-        co_return rows.text(0, 0);
-      },
-      {.ttl = stash::seconds{60}});
+  stash::fetch_options for_a_minute;
+  for_a_minute.ttl = stash::seconds{60};
+  const auto compute = [&]() -> task<std::string> {
+    const auto rows = co_await calls.execute("SELECT 'three news'::text");
+    co_return rows.text(0, 0);
+  };
+  const std::string page =
+      co_await calls.cache().fetch_or_compute<std::string>("example:page", compute, for_a_minute);
   (void)co_await calls.cache().incr("example:views");
   co_return *found->user_id + " sees " + page;
 }
 
 task<void> serve(stash::async::client& client) {
-  const auto session = co_await client.sessions().create({.user_id = "ann"});
+  // Options have a name in coroutines: g++ 12 destroys braces within a co_await twice.
+  stash::session_options of_ann;
+  of_ann.user_id = "ann";
+  const auto session = co_await client.sessions().create(of_ann);
 
   // A hundred requests at once, on four connections.
   std::vector<task<std::string>> requests;

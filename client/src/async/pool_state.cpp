@@ -220,6 +220,9 @@ void pool_state::close() noexcept {
     each->here->wake();
   }
   for (pool_slot* each : std::exchange(idle, {})) take_out(each);
+  // A timer would keep the loop of others at work.
+  if (housekeeping) housekeeping->disarm();
+  housekeeping_armed = false;
 }
 
 void pool_state::resize(std::size_t max_size) {
