@@ -32,7 +32,8 @@ task<std::string> handle(stash::async::client& client, const stash::secret& toke
 }
 
 task<void> serve(stash::async::client& client) {
-  // Options have a name in coroutines: g++ 12 destroys braces within a co_await twice.
+  // Options have a name in coroutines: of braces in a co_await, g++ 12.2 makes programs that
+  // abort.
   stash::session_options of_ann;
   of_ann.user_id = "ann";
   const auto session = co_await client.sessions().create(of_ann);
