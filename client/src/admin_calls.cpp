@@ -88,6 +88,54 @@ call<void> revoke_usage(std::string_view role, const std::vector<std::string>& m
           decode::nothing};
 }
 
+call<void> memory_retention_set(std::string_view agent_pattern, std::optional<int> keep_last,
+                                std::optional<seconds> max_age) {
+  return {{"SELECT stash.memory_retention_set($1, $2, $3)",
+           values_of(agent_pattern, keep_last, max_age), changes},
+          decode::nothing};
+}
+
+call<bool> memory_retention_unset(std::string_view agent_pattern) {
+  return {{"SELECT stash.memory_retention_unset($1)", values_of(agent_pattern), changes},
+          decode::boolean};
+}
+
+call<std::vector<json>> memory_retention_list() {
+  return {{"SELECT to_jsonb(r) FROM stash.memory_retention_list() AS r", {}, reads},
+          decode::documents};
+}
+
+call<std::vector<json>> memory_check() {
+  return {{"SELECT to_jsonb(c) FROM stash.memory_check() AS c", {}, reads}, decode::documents};
+}
+
+call<json> memory_collect(std::optional<int> max_parts) {
+  return {{"SELECT to_jsonb(c) FROM stash.memory_collect($1) AS c", values_of(max_parts), changes},
+          decode::document};
+}
+
+call<void> memory_search_configure(const std::optional<std::string>& language,
+                                   const std::optional<std::string>& agent_id,
+                                   const json& weights) {
+  return {{"SELECT stash.memory_search_configure($1::text::regconfig, $2, $3)",
+           values_of(language, agent_id, weights), changes},
+          decode::nothing};
+}
+
+call<bool> memory_search_reset(const std::optional<std::string>& agent_id) {
+  return {{"SELECT stash.memory_search_reset($1)", values_of(agent_id), changes}, decode::boolean};
+}
+
+call<std::int64_t> memory_search_rebuild(const std::optional<std::string>& agent_id) {
+  return {{"SELECT stash.memory_search_rebuild($1)", values_of(agent_id), changes},
+          decode::integer};
+}
+
+call<std::vector<json>> memory_search_status() {
+  return {{"SELECT to_jsonb(s) FROM stash.memory_search_status() AS s", {}, changes},
+          decode::documents};
+}
+
 call<std::string> version() { return {{"SELECT stash.version()", {}, reads}, decode::text}; }
 
 call<bool> preloaded() { return {{"SELECT stash.preloaded()", {}, reads}, decode::boolean}; }

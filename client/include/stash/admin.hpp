@@ -59,6 +59,48 @@ class basic_admin {
     return run_(calls::revoke_usage(role, modules));
   }
 
+  /// Lets the worker delete versions of snapshots of the agents whose ids match (* and ?): those
+  /// not among the last keep_last of their key and older than max_age; at least one of the two.
+  of<void> set_snapshot_retention(std::string_view agent_pattern, std::optional<int> keep_last,
+                                  std::optional<seconds> max_age = {}) {
+    return run_(calls::memory_retention_set(agent_pattern, keep_last, max_age));
+  }
+  /// False when there was none.
+  of<bool> unset_snapshot_retention(std::string_view agent_pattern) {
+    return run_(calls::memory_retention_unset(agent_pattern));
+  }
+  /// Rows as JSON objects: the policies, and the problems that check_snapshots finds.
+  [[nodiscard]] of<std::vector<json>> snapshot_retention() {
+    return run_(calls::memory_retention_list());
+  }
+  /// Looks through all snapshots; nothing when all is well.
+  [[nodiscard]] of<std::vector<json>> check_snapshots() { return run_(calls::memory_check()); }
+  /// Deletes at most so many parts that no version has any more, as the worker does by itself. An
+  /// object: how many parts, of how many pools.
+  of<json> collect_snapshots(std::optional<int> max_parts = {}) {
+    return run_(calls::memory_collect(max_parts));
+  }
+
+  /// Switches full text on for an agent's memory; unset: for all that have no choice of their own.
+  /// language: a text search configuration; unset: not indexed. weights: as on the server.
+  of<void> configure_memory_search(const std::optional<std::string>& language,
+                                   const std::optional<std::string>& agent_id = {},
+                                   const json& weights = json::object()) {
+    return run_(calls::memory_search_configure(language, agent_id, weights));
+  }
+  /// Takes that back; false when nothing was chosen.
+  of<bool> reset_memory_search(const std::optional<std::string>& agent_id = {}) {
+    return run_(calls::memory_search_reset(agent_id));
+  }
+  /// Makes the full-text index anew, unset: of all agents; how many parts are in it.
+  of<std::int64_t> rebuild_memory_search(const std::optional<std::string>& agent_id = {}) {
+    return run_(calls::memory_search_rebuild(agent_id));
+  }
+  /// Rows as JSON objects: full text by agent.
+  [[nodiscard]] of<std::vector<json>> memory_search_status() {
+    return run_(calls::memory_search_status());
+  }
+
   /// The version of the extension.
   [[nodiscard]] of<std::string> version() { return run_(calls::version()); }
   /// Whether the server was started with the library.

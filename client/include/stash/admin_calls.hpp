@@ -35,6 +35,19 @@ STASH_API call<void> cache_invalidate_on(std::string_view relation, std::string_
 STASH_API call<bool> cache_invalidate_off(std::string_view relation);
 STASH_API call<void> grant_usage(std::string_view role, const std::vector<std::string>& modules);
 STASH_API call<void> revoke_usage(std::string_view role, const std::vector<std::string>& modules);
+STASH_API call<void> memory_retention_set(std::string_view agent_pattern,
+                                          std::optional<int> keep_last,
+                                          std::optional<seconds> max_age);
+STASH_API call<bool> memory_retention_unset(std::string_view agent_pattern);
+STASH_API call<std::vector<json>> memory_retention_list();
+STASH_API call<std::vector<json>> memory_check();
+STASH_API call<json> memory_collect(std::optional<int> max_parts);
+STASH_API call<void> memory_search_configure(const std::optional<std::string>& language,
+                                             const std::optional<std::string>& agent_id,
+                                             const json& weights);
+STASH_API call<bool> memory_search_reset(const std::optional<std::string>& agent_id);
+STASH_API call<std::int64_t> memory_search_rebuild(const std::optional<std::string>& agent_id);
+STASH_API call<std::vector<json>> memory_search_status();
 STASH_API call<std::string> version();
 STASH_API call<bool> preloaded();
 

@@ -79,7 +79,8 @@ task<std::unique_ptr<connection>> connection::open(reactor& loop, connection_opt
   stash::connection link = stash::detail::connecting::adopt(std::move(options), handle.release());
   if (PQsetnonblocking(link.native(), 1) != 0)
     throw connection_error("the connection does not work without blocking");
-  co_return std::unique_ptr<connection>(new connection(loop, std::move(link)));
+  std::unique_ptr<connection> made(new connection(loop, std::move(link)));
+  co_return made;
 }
 
 // Behind the deadline, or when a stop is requested, the statement is cancelled, and what the server

@@ -60,7 +60,7 @@ void event_loop::spawned_task::remove() noexcept {
 class event_loop::loop_watch : public watch {
  public:
   loop_watch(state& loop, int socket) : loop_(&loop), socket_(socket) {}
-  ~loop_watch() override { disarm(); }
+  ~loop_watch() override { loop_watch::disarm(); }
 
   void arm(interest what, steady_clock::time_point until,
            std::function<void(bool)> woken) override {

@@ -124,6 +124,30 @@ TEST_F(admin, tables_that_invalidate) {
   client.transact([&](stash::transaction& work) { work.execute("DROP TABLE " + table); });
 }
 
+TEST_F(admin, snapshots) {
+  const std::string agents = name + "*";
+  a.set_snapshot_retention(agents, 3, 60s);
+  a.set_snapshot_retention(agents, std::nullopt, 90s);
+  bool seen = false;
+  for (const json& each : a.snapshot_retention())
+    seen = seen || each == json{{"agent_pattern", agents}, {"keep_last", nullptr}, {"max_age", 90}};
+  EXPECT_TRUE(seen);
+  EXPECT_TRUE(a.unset_snapshot_retention(agents));
+  EXPECT_FALSE(a.unset_snapshot_retention(agents));
+  EXPECT_TRUE(a.check_snapshots().empty());
+  EXPECT_EQ(a.collect_snapshots(10).at("parts"), 0);
+  EXPECT_THROW(a.collect_snapshots(0), stash::server_error);
+}
+
+TEST_F(admin, memory_search) {
+  EXPECT_FALSE(a.reset_memory_search(name));
+  a.configure_memory_search("english", name, {{"title", "A"}});
+  EXPECT_EQ(a.rebuild_memory_search(name), 0);
+  EXPECT_NO_THROW((void)a.memory_search_status());
+  EXPECT_TRUE(a.reset_memory_search(name));
+  EXPECT_THROW(a.configure_memory_search("no such language", name), stash::server_error);
+}
+
 TEST_F(admin, rights) {
   const std::string role = "Role " + name;
   client.transact([&](stash::transaction& work) {
