@@ -13,6 +13,7 @@
 #include "session/statement.hpp"
 #include "session/upkeep.hpp"
 #include "snapshot/upkeep.hpp"
+#include "vector/vector.hpp"
 #include "worker/worker.hpp"
 
 #include "boundary/postgres.hpp"
@@ -27,6 +28,7 @@ void _PG_init(void) {
   stash::settings::define();
   if (IsBinaryUpgrade) return;
   stash::install_transaction_callbacks();
+  stash::install_vector_callbacks();
   // Without preloading there is no shared memory; functions that need it say so.
   if (!process_shared_preload_libraries_in_progress) return;
   stash::register_shared_store();
@@ -36,6 +38,7 @@ void _PG_init(void) {
   stash::register_cache_tasks();
   stash::register_session_tasks();
   stash::memory::register_snapshot_tasks();
+  stash::register_vectors();
   stash::worker::install();
   stash::request_shared_memory();
   stash::install_tie_hooks();

@@ -1,6 +1,7 @@
 // SQL entry points cache_invalidate_on and cache_invalidate_off: making and ending ties (see
 // tie.hpp).
 #include "boundary/guard.hpp"
+#include "boundary/ownership.hpp"
 #include "cache/arguments.hpp"
 #include "cache/namespaces.hpp"
 #include "cache/tie.hpp"
@@ -76,22 +77,13 @@ void check_relation(Relation relation) {
                     errhint("Triggers are not inherited there: tie each table by itself.")));
 }
 
-void check_owner(Oid relation) {
-  const char* name = get_rel_name(relation);
-  if (name == nullptr)
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                    errmsg("relation with OID %u does not exist", relation)));
-  if (!compat::is_table_owner(relation, GetUserId()))
-    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)), name);
-}
-
 // The lock is for owners only, too: others would stop the table's writers.
 Relation open_relation_argument(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(0)) report_null("relation");
   const Oid relation = PG_GETARG_OID(0);
-  check_owner(relation);
+  check_table_owner(relation);
   Relation open = relation_open(relation, ShareRowExclusiveLock);
-  check_owner(relation);
+  check_table_owner(relation);
   return open;
 }
 

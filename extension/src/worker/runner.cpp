@@ -84,6 +84,13 @@ void task_runner::reschedule() {
       schedules_[i].due = std::min(schedules_[i].due, now + std::int64_t{interval} * 1000);
 }
 
+// A task that rests after a failure goes on resting.
+void task_runner::hear_wishes(TimestampTz now) {
+  for (int i = 0; i < list_.count; i++)
+    if (list_.tasks[i].wanted != nullptr && schedules_[i].due > now && list_.tasks[i].wanted())
+      schedules_[i].due = now;
+}
+
 int task_runner::most_overdue(TimestampTz now) const {
   int best = -1;
   for (int i = 0; i < list_.count; i++) {
@@ -117,6 +124,7 @@ bool task_runner::run_one() {
   // A clock that was set back must not let everything rest until it is where it was.
   if (present < last_look_) reschedule();
   last_look_ = present;
+  hear_wishes(present);
   const int index = most_overdue(present);
   if (index < 0) return false;
   bool more_waits = false;

@@ -34,6 +34,7 @@ class task_runner {
   void on_once_done(void (*callback)(int index)) { once_done_ = callback; }
 
  private:
+  void hear_wishes(TimestampTz now);
   int most_overdue(TimestampTz now) const;
   TimestampTz deadline_of(int index, TimestampTz now) const;
   int interval_of(int index) const;

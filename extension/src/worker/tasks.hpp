@@ -42,6 +42,8 @@ struct task {
   // Look for the extension and its tables first, in the same transaction: see
   // register_extension_table. Worker tasks in a transaction only.
   bool needs_extension_tables;
+  // Asked whenever the process wakes: true runs it now, whatever its interval. Must be cheap.
+  bool (*wanted)() = nullptr;
 };
 
 void register_worker_task(const task& task);

@@ -1,0 +1,116 @@
+// See change_queue.hpp.
+#include "vector/change_queue.hpp"
+
+#include <algorithm>
+
+#include "store/core_wall.hpp"
+
+namespace stash {
+
+std::string pending_key::name_of(std::int32_t sync, bool has_tenant, std::string_view tenant,
+                                 std::string_view key) {
+  std::string name = std::to_string(sync);
+  name.push_back(has_tenant ? '+' : '-');
+  if (has_tenant) {
+    name.append(std::to_string(tenant.size()));
+    name.push_back(':');
+    name.append(tenant);
+  }
+  name.append(key);
+  return name;
+}
+
+void change_queue::add(std::int32_t sync, bool has_tenant, std::string_view tenant,
+                       std::string_view key, const change_ticket& ticket) {
+  const auto [found, fresh] =
+      keys_.try_emplace(pending_key::name_of(sync, has_tenant, tenant, key));
+  pending_key& entry = found->second;
+  table& of = tables_[sync];
+  if (fresh) {
+    entry.sync = sync;
+    entry.has_tenant = has_tenant;
+    entry.tenant = tenant;
+    entry.key = key;
+    of.keys++;
+  }
+  entry.waiting.push_back(ticket);
+  // A new change may be what makes it acceptable.
+  if (!entry.in_flight) entry.refused.clear();
+  of.open[ticket.epoch]++;
+  tickets_++;
+  if (entry.queued || entry.in_flight) return;
+  entry.queued = true;
+  of.order.push_back(&entry);
+}
+
+std::size_t change_queue::waiting(std::int32_t sync) const {
+  const auto found = tables_.find(sync);
+  return found == tables_.end() ? 0 : found->second.order.size();
+}
+
+void change_queue::take(std::int32_t sync, std::size_t most, std::vector<pending_key*>* taken) {
+  const auto found = tables_.find(sync);
+  if (found == tables_.end()) return;
+  std::list<pending_key*>& order = found->second.order;
+  for (std::size_t i = 0; i < most && !order.empty(); i++) {
+    pending_key* next = order.front();
+    order.pop_front();
+    next->queued = false;
+    next->in_flight = true;
+    next->flying = std::move(next->waiting);
+    next->waiting.clear();
+    in_flight_++;
+    taken->push_back(next);
+  }
+}
+
+void change_queue::put_back(pending_key* key) {
+  key->flying.insert(key->flying.end(), key->waiting.begin(), key->waiting.end());
+  key->waiting = std::move(key->flying);
+  key->flying.clear();
+  key->in_flight = false;
+  key->queued = true;
+  in_flight_--;
+  tables_[key->sync].order.push_front(key);
+}
+
+void change_queue::close(std::int32_t sync, const change_ticket& ticket) {
+  auto& open = tables_[sync].open;
+  const auto found = open.find(ticket.epoch);
+  if (found != open.end() && --found->second == 0) open.erase(found);
+  tickets_--;
+}
+
+void change_queue::end_flight(pending_key* key) {
+  key->in_flight = false;
+  in_flight_--;
+  table& of = tables_[key->sync];
+  if (!key->waiting.empty()) {
+    key->queued = true;
+    of.order.push_back(key);
+    return;
+  }
+  of.keys--;
+  const std::int32_t sync = key->sync;
+  keys_.erase(pending_key::name_of(sync, key->has_tenant, key->tenant, key->key));
+  if (const auto found = tables_.find(sync); found->second.keys == 0) tables_.erase(found);
+}
+
+std::uint32_t change_queue::oldest_epoch(std::int32_t sync) const {
+  const auto found = tables_.find(sync);
+  if (found == tables_.end() || found->second.open.empty()) return UINT32_MAX;
+  return found->second.open.begin()->first;
+}
+
+std::int64_t change_queue::oldest_at(std::int32_t sync) const {
+  std::int64_t oldest = 0;
+  for (const auto& [name, each] : keys_) {
+    if (each.sync != sync) continue;
+    for (const auto* list : {&each.waiting, &each.flying})
+      for (const change_ticket& ticket : *list)
+        if (ticket.at != 0 && (oldest == 0 || ticket.at < oldest)) oldest = ticket.at;
+  }
+  return oldest;
+}
+
+}  // namespace stash

@@ -1,0 +1,177 @@
+// What the forwarder reads: changes out of the leaves, keys that failed and are due again; and what
+// it tells others: figures, and sessions in vector_wait.
+#include "vector/forwarder.hpp"
+
+#include "session/statement.hpp"
+
+#include "boundary/postgres.hpp"
+
+namespace stash {
+namespace {
+
+constexpr std::int64_t poll_us = 1'000'000;
+
+statement known_sync{"SELECT 1 FROM stash.vector_sync WHERE id = $1", 1, {INT4OID}};
+statement due_failures{
+    "SELECT f.sync, f.tenant, f.key FROM stash.vector_failure AS f"
+    " WHERE NOT f.dead AND f.retry_at <= now() ORDER BY f.retry_at LIMIT 1000",
+    0,
+    {}};
+statement count_failures{
+    "SELECT f.sync, count(*) FILTER (WHERE NOT f.dead) FROM stash.vector_failure AS f"
+    " GROUP BY f.sync",
+    0,
+    {}};
+
+const char* text_of(std::uint64_t row, int column) {
+  bool null = false;
+  return TextDatumGetCString(result(row, column, &null));
+}
+
+verdict_of_row take(const outbox_row& row, int leaf) { return the_forwarder().take_row(row, leaf); }
+bool sleeps(std::int32_t sync) { return the_forwarder().asleep(sync); }
+
+}  // namespace
+
+bool forwarder::asleep(std::int32_t sync) const {
+  const auto found = tables_.find(sync);
+  if (found == tables_.end()) return false;
+  const synced_table& table = found->second;
+  if (table.config.dropped) return false;
+  if (!have_server_ || !held_back_.empty() || !probed_) return true;
+  return table.config.paused || !table.config.problem.empty() ||
+         table.collection != collection_state::ready || table.rests_until > GetCurrentTimestamp();
+}
+
+// Asked after the row was seen, so a table that is not there was not there when the row was
+// written, or is not there any more.
+bool forwarder::is_new_sync(std::int32_t sync) {
+  const auto [found, fresh] = unknown_.try_emplace(sync, false);
+  if (!fresh) return found->second;
+  const as_owner owner;
+  found->second = stash::run(known_sync, {{Int32GetDatum(sync)}}) > 0;
+  owner.finish();
+  reload_ = reload_ || found->second;
+  return found->second;
+}
+
+verdict_of_row forwarder::take_row(const outbox_row& row, int leaf) {
+  const auto found = tables_.find(row.sync);
+  const change_ticket ticket = {static_cast<std::uint32_t>(leaf), epoch_, row.place, row.at};
+  if (found == tables_.end() || found->second.gone || found->second.config.dropped) {
+    if (found == tables_.end() && is_new_sync(row.sync)) return verdict_of_row::left;
+    leaves_[leaf].settle(row.place, row.sync);
+    return verdict_of_row::taken;
+  }
+  if (asleep(row.sync)) return verdict_of_row::left;
+  if (row.what == change::key) {
+    if (queue_.full()) return verdict_of_row::stop;
+    queue_.add(row.sync, row.tenant != nullptr, row.tenant == nullptr ? "" : row.tenant, row.key,
+               ticket);
+  } else {
+    vector_job& job = row.what == change::sweep ? found->second.sweep : found->second.backfill;
+    job.asked.emplace_back(leaf, ticket);
+  }
+  return verdict_of_row::taken;
+}
+
+void forwarder::scan() {
+  vector_slot* slot = my_vector_slot();
+  const std::int64_t now = GetCurrentTimestamp();
+  const bool told = slot->dirty.exchange(0) != 0;
+  if (!told && complete_ && now - scanned_at_ < poll_us && now >= scanned_at_) return;
+  // Backlog is read again when there is room for a good part of it.
+  if (queue_.full()) return;
+  wait_place* places = wait_places();
+  bool asked[vector_waiters];
+  for (int i = 0; i < vector_waiters; i++)
+    asked[i] = places[i].taken == 2 && places[i].database == MyDatabaseId && armed_[i].second == 0;
+  unknown_.clear();
+  bool complete = true;
+  std::string error;
+  if (!in_transaction(
+          [&] {
+            for (int leaf = 0; leaf < outbox_leaves && complete; leaf++)
+              complete = scan_leaf(leaf, &leaves_[leaf], take, sleeps);
+            read_failures();
+          },
+          &error)) {
+    slot->dirty = 1;
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                    errmsg("the outbox cannot be read: %s", error.c_str())));
+  }
+  complete_ = complete;
+  scanned_at_ = now;
+  for (int i = 0; i < vector_waiters && complete; i++)
+    if (asked[i] && !asleep(places[i].sync)) armed_[i] = {places[i].sync, epoch_};
+  epoch_++;
+}
+
+void forwarder::read_failures() {
+  const as_owner owner;
+  const std::uint64_t counted = stash::run(count_failures, {});
+  any_failures_ = counted > 0;
+  for (auto& [id, table] : tables_) table.retrying = 0;
+  for (std::uint64_t row = 0; row < counted; row++) {
+    bool null = false;
+    const auto found = tables_.find(DatumGetInt32(result(row, 1, &null)));
+    if (found != tables_.end()) found->second.retrying = DatumGetInt64(result(row, 2, &null));
+  }
+  const std::uint64_t due = any_failures_ ? stash::run(due_failures, {}) : 0;
+  for (std::uint64_t row = 0; row < due && !queue_.full(); row++) {
+    bool null = false;
+    const std::int32_t sync = DatumGetInt32(result(row, 1, &null));
+    if (!tables_.contains(sync) || asleep(sync)) continue;
+    const char* tenant = text_of(row, 2);
+    queue_.add(sync, *tenant != '\0', tenant, text_of(row, 3), {ticket_of_retry, epoch_, 0, 0});
+  }
+  owner.finish();
+}
+
+std::uint32_t forwarder::oldest_open(const synced_table& table) const {
+  std::uint32_t oldest = queue_.oldest_epoch(table.config.id);
+  for (const vector_job* job : {&table.backfill, &table.sweep})
+    for (const auto* list : {&job->running, &job->asked})
+      for (const auto& [leaf, ticket] : *list) oldest = std::min(oldest, ticket.epoch);
+  return oldest;
+}
+
+void forwarder::answer_waiters() {
+  wait_place* places = wait_places();
+  bool answered = false;
+  for (int i = 0; i < vector_waiters; i++) {
+    if (armed_[i].second == 0) continue;
+    const auto found = tables_.find(armed_[i].first);
+    if (places[i].taken != 2 || places[i].database != MyDatabaseId ||
+        places[i].sync != armed_[i].first) {
+      armed_[i] = {0, 0};
+    } else if (found == tables_.end() ||
+               (found->second.retrying == 0 && oldest_open(found->second) > armed_[i].second)) {
+      places[i].taken = 3;
+      armed_[i] = {0, 0};
+      answered = true;
+    }
+  }
+  if (answered) ConditionVariableBroadcast(vector_answered());
+}
+
+void forwarder::publish() {
+  vector_slot* slot = my_vector_slot();
+  strlcpy(slot->held_back, held_back_.c_str(), sizeof slot->held_back);
+  slot->in_flight = static_cast<std::uint32_t>(flights_.size());
+  slot->open_until = open_until_;
+  slot->breaker = breaks_ == 0 ? 0 : (open_until_ > GetCurrentTimestamp() ? 1 : 2);
+  for (auto& [id, table] : tables_) {
+    sync_figures* figures = figures_of(id, false);
+    if (figures == nullptr) continue;
+    figures->job = table.backfill.active() ? 1 : (table.sweep.active() ? 2 : 0);
+    figures->oldest_at = queue_.waiting(id) + table.flights == 0 ? 0 : queue_.oldest_at(id);
+    std::string why = table.config.problem;
+    if (table.config.dropped) why = "the table was dropped";
+    if (table.rests_until > GetCurrentTimestamp() && why.empty()) why = table.resting_for;
+    if (std::strcmp(figures->blocked, why.c_str()) != 0)
+      strlcpy(figures->blocked, why.c_str(), sizeof figures->blocked);
+  }
+}
+
+}  // namespace stash
