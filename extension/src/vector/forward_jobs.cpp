@@ -100,7 +100,6 @@ void forwarder::list_page(synced_table* table, vector_job* job) {
         const std::size_t count =
             list_keys(table->config, table->source.get(),
                       job->after.empty() ? nullptr : &job->after, keys_a_page, keys);
-        owner.finish();
         for (std::size_t i = 0; i < count; i++) {
           last.assign(keys[i].key, keys[i].key_size);
           if (!keys[i].has_embedding) continue;
@@ -109,6 +108,7 @@ void forwarder::list_page(synced_table* table, vector_job* job) {
                      {ticket_of_job, epoch_, static_cast<std::uint64_t>(change::backfill), 0});
           job->outstanding++;
         }
+        owner.finish();
         job->since_noted += count;
         job->listed = count < keys_a_page;
       },

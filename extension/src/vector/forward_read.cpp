@@ -83,9 +83,12 @@ void forwarder::scan() {
   // Backlog is read again when there is room for a good part of it.
   if (queue_.full()) return;
   wait_place* places = wait_places();
-  bool asked[vector_waiters];
+  // Who asked before the scan began; 0: nobody.
+  std::uint32_t asked[vector_waiters] = {};
   for (int i = 0; i < vector_waiters; i++)
-    asked[i] = places[i].taken == 2 && places[i].database == MyDatabaseId && armed_[i].second == 0;
+    if (places[i].taken == 2 && places[i].database == MyDatabaseId &&
+        (armed_[i].epoch == 0 || armed_[i].ticket != places[i].ticket))
+      asked[i] = places[i].ticket;
   unknown_.clear();
   bool complete = true;
   std::string error;
@@ -103,7 +106,7 @@ void forwarder::scan() {
   complete_ = complete;
   scanned_at_ = now;
   for (int i = 0; i < vector_waiters && complete; i++)
-    if (asked[i] && !asleep(places[i].sync)) armed_[i] = {places[i].sync, epoch_};
+    if (asked[i] != 0 && !asleep(places[i].sync)) armed_[i] = {places[i].sync, epoch_, asked[i]};
   epoch_++;
 }
 
@@ -140,15 +143,15 @@ void forwarder::answer_waiters() {
   wait_place* places = wait_places();
   bool answered = false;
   for (int i = 0; i < vector_waiters; i++) {
-    if (armed_[i].second == 0) continue;
-    const auto found = tables_.find(armed_[i].first);
-    if (places[i].taken != 2 || places[i].database != MyDatabaseId ||
-        places[i].sync != armed_[i].first) {
-      armed_[i] = {0, 0};
+    armed_wait& wait = armed_[i];
+    if (wait.epoch == 0) continue;
+    const auto found = tables_.find(wait.sync);
+    if (places[i].taken != 2 || places[i].ticket != wait.ticket) {
+      wait = {};
     } else if (found == tables_.end() ||
-               (found->second.retrying == 0 && oldest_open(found->second) > armed_[i].second)) {
+               (found->second.retrying == 0 && oldest_open(found->second) > wait.epoch)) {
       places[i].taken = 3;
-      armed_[i] = {0, 0};
+      wait = {};
       answered = true;
     }
   }
@@ -158,17 +161,25 @@ void forwarder::answer_waiters() {
 void forwarder::publish() {
   vector_slot* slot = my_vector_slot();
   strlcpy(slot->held_back, held_back_.c_str(), sizeof slot->held_back);
-  slot->in_flight = static_cast<std::uint32_t>(flights_.size());
+  const std::int64_t now = GetCurrentTimestamp();
   slot->open_until = open_until_;
-  slot->breaker = breaks_ == 0 ? 0 : (open_until_ > GetCurrentTimestamp() ? 1 : 2);
+  slot->breaker = breaks_ == 0 ? 0 : (open_until_ > now ? 1 : 2);
   for (auto& [id, table] : tables_) {
     sync_figures* figures = figures_of(id, false);
     if (figures == nullptr) continue;
     figures->job = table.backfill.active() ? 1 : (table.sweep.active() ? 2 : 0);
     figures->oldest_at = queue_.waiting(id) + table.flights == 0 ? 0 : queue_.oldest_at(id);
+    if (now - table.counted_at >= 1'000'000) {
+      const std::int64_t total = figures->sent + figures->deleted;
+      figures->rate_milli = table.counted_at == 0 ? 0
+                                                  : (total - table.counted) * 1'000'000'000 /
+                                                        (now - table.counted_at);
+      table.counted = total;
+      table.counted_at = now;
+    }
     std::string why = table.config.problem;
     if (table.config.dropped) why = "the table was dropped";
-    if (table.rests_until > GetCurrentTimestamp() && why.empty()) why = table.resting_for;
+    if (table.rests_until > now && why.empty()) why = table.resting_for;
     if (std::strcmp(figures->blocked, why.c_str()) != 0)
       strlcpy(figures->blocked, why.c_str(), sizeof figures->blocked);
   }

@@ -61,6 +61,8 @@ struct synced_table {
   std::int64_t rests_until = 0;
   int rests = 0;
   std::string resting_for;
+  std::int64_t counted = 0;  // objects sent when the rate was last taken
+  std::int64_t counted_at = 0;
   std::size_t batch = 200;
   std::size_t flights = 0;
   std::int64_t retrying = 0;  // keys in stash.vector_failure that are not dead
@@ -112,9 +114,14 @@ class forwarder {
   std::int64_t tended_at_ = 0;
   std::int64_t hold_until_ = 0;  // after a predecessor that may have left requests behind
   std::string last_break_;
-  int breaks_ = 0;                                             // failures of the server in a row
-  std::int64_t open_until_ = 0;                                // the breaker
-  std::vector<std::pair<std::int32_t, std::uint32_t>> armed_;  // of each wait_place
+  int breaks_ = 0;               // failures of the server in a row
+  std::int64_t open_until_ = 0;  // the breaker
+  struct armed_wait {
+    std::int32_t sync = 0;
+    std::uint32_t epoch = 0;  // 0: not armed
+    std::uint32_t ticket = 0;
+  };
+  std::vector<armed_wait> armed_;         // of each wait_place: it is over when this epoch is
   std::map<std::int32_t, bool> unknown_;  // syncs met in this scan that are not known: whether new
   bool any_failures_ = false;
   bool reload_ = true;

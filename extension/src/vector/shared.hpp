@@ -18,8 +18,9 @@ inline constexpr int vector_waiters = 32;
 inline constexpr int sync_figures_count = 1024;
 inline constexpr std::size_t vector_error_bytes = 256;
 
-// A session in vector_wait. It writes `wanted` and waits for `answered` to reach it.
+// A session in vector_wait. The ticket tells two that had the same place one after the other.
 struct wait_place {
+  std::atomic<std::uint32_t> ticket;
   std::atomic<std::uint32_t> taken;  // 0 free, 1 being filled, 2 asking, 3 answered
   std::atomic<Oid> database;
   std::atomic<std::int32_t> sync;

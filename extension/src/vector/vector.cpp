@@ -10,6 +10,7 @@
 namespace stash {
 
 void install_configuration_callback();
+void install_vector_hooks();
 void register_forwarder();
 
 void install_vector_callbacks() {
@@ -20,6 +21,7 @@ void install_vector_callbacks() {
 void register_vectors() {
   register_vector_shared();
   register_forwarder();
+  install_vector_hooks();
   worker::register_extension_table("vector_sync");
   worker::register_extension_table("vector_outbox_0");
   worker::register_extension_table("vector_outbox_1");

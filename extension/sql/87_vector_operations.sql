@@ -1,0 +1,164 @@
+-- The server behind synchronised tables, and how they stand.
+
+CREATE FUNCTION stash.vector_here(OUT system text, OUT place text)
+RETURNS record AS 'MODULE_PATHNAME', 'stash_vector_here' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION stash.vector_here() IS
+'Internal: which database this is, and where its server runs';
+
+CREATE FUNCTION stash.weaviate_checked_url(url text) RETURNS text
+AS 'MODULE_PATHNAME', 'stash_weaviate_checked_url' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION stash.weaviate_checked_url(text) IS
+'Internal: the URL as it is stored; error 22023 for one that is none, or holds a password';
+
+CREATE FUNCTION stash.weaviate_ask(path text, OUT status integer, OUT body jsonb, OUT error text, OUT took double precision)
+RETURNS record AS 'MODULE_PATHNAME', 'stash_weaviate_ask' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100000;
+COMMENT ON FUNCTION stash.weaviate_ask(text) IS
+'Internal: what the configured Weaviate answers to a GET; status 0 and the error when it does not answer';
+
+CREATE FUNCTION stash.weaviate_configure(url text, api_key text DEFAULT NULL, options jsonb DEFAULT '{}')
+RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    unknown text;
+    address text;
+BEGIN
+    IF NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION 'only a superuser may choose where vectors are sent' USING ERRCODE = '42501',
+            HINT = 'A role with the module admin may change the key, with stash.weaviate_set_key.';
+    END IF;
+    IF url IS NULL THEN
+        DELETE FROM stash.weaviate;
+        DELETE FROM stash.weaviate_key;
+        PERFORM stash.vector_changed();
+        RETURN;
+    END IF;
+    address := stash.weaviate_checked_url(url);
+    SELECT o.key INTO unknown FROM jsonb_each(coalesce(options, '{}')) AS o
+        WHERE CASE o.key
+            WHEN 'timeout_ms' THEN jsonb_typeof(o.value) = 'number' AND (o.value #>> '{}')::numeric BETWEEN 100 AND 600000
+            WHEN 'follow_promotion' THEN jsonb_typeof(o.value) = 'boolean'
+            WHEN 'api_key_file' THEN jsonb_typeof(o.value) = 'string'
+            END IS NOT TRUE LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'bad option "%"', unknown USING ERRCODE = '22023',
+            HINT = 'Options: timeout_ms (100 to 600000), follow_promotion (true, false), api_key_file (a path on the server).';
+    END IF;
+    INSERT INTO stash.weaviate AS w (url, options, system, place)
+        SELECT address, coalesce(options, '{}'), h.system, h.place FROM stash.vector_here() AS h
+        ON CONFLICT (one) DO UPDATE SET url = excluded.url, options = excluded.options,
+            system = excluded.system, place = excluded.place, configured_at = now();
+    DELETE FROM stash.weaviate_key;
+    IF api_key <> '' THEN
+        INSERT INTO stash.weaviate_key (api_key) VALUES (api_key);
+    END IF;
+    PERFORM stash.vector_changed();
+END $$;
+
+CREATE FUNCTION stash.weaviate_set_key(api_key text)
+RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM stash.weaviate_key;
+    IF $1 <> '' THEN
+        INSERT INTO stash.weaviate_key (api_key) VALUES ($1);
+    END IF;
+    PERFORM stash.vector_changed();
+END $$;
+
+CREATE FUNCTION stash.weaviate_adopt() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION 'only a superuser may choose where vectors are sent' USING ERRCODE = '42501',
+            HINT = 'Ask one to call stash.weaviate_adopt().';
+    END IF;
+    UPDATE stash.weaviate AS w SET system = h.system, place = h.place FROM stash.vector_here() AS h;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no Weaviate is configured' USING ERRCODE = '55000',
+            HINT = 'Begin with stash.weaviate_configure.';
+    END IF;
+    PERFORM stash.vector_note(s.id, 'b'), stash.vector_note(s.id, 's') FROM stash.vector_sync AS s;
+    PERFORM stash.vector_changed();
+END $$;
+
+CREATE FUNCTION stash.weaviate_health(
+    OUT url text, OUT healthy boolean, OUT version text, OUT took double precision, OUT error text)
+RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 100000 ROWS 1
+BEGIN ATOMIC
+    SELECT w.url, a.status = 200, a.body->>'version', a.took,
+           coalesce(a.error, CASE WHEN a.status <> 200 THEN 'status ' || a.status END)
+    FROM stash.weaviate AS w, stash.weaviate_ask('/meta') AS a;
+END;
+
+CREATE FUNCTION stash.weaviate_nodes(
+    OUT name text, OUT status text, OUT version text, OUT shards bigint, OUT objects bigint,
+    OUT queue_length bigint, OUT rate_per_second bigint)
+RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 100000 ROWS 3
+BEGIN ATOMIC
+    SELECT n->>'name', n->>'status', n->>'version', (n->'stats'->>'shardCount')::bigint,
+           (n->'stats'->>'objectCount')::bigint, (n->'batchStats'->>'queueLength')::bigint,
+           (n->'batchStats'->>'ratePerSecond')::bigint
+    FROM stash.weaviate AS w, stash.weaviate_ask('/nodes') AS a, jsonb_array_elements(a.body->'nodes') AS n;
+END;
+
+CREATE FUNCTION stash.vector_figures(
+    sync integer, OUT settled_rows bigint, OUT oldest_at timestamptz, OUT sent bigint, OUT deleted bigint,
+    OUT rate double precision, OUT job text, OUT blocked text, OUT last_sent_at timestamptz, OUT last_error text,
+    OUT last_error_at timestamptz)
+RETURNS record AS 'MODULE_PATHNAME', 'stash_vector_figures' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION stash.vector_figures(integer) IS
+'Internal: what the worker tells of a synchronised table; a row of nulls when it tells nothing';
+
+CREATE FUNCTION stash.vector_worker(OUT held_back text, OUT breaker text, OUT in_flight integer, OUT works boolean)
+RETURNS record AS 'MODULE_PATHNAME', 'stash_vector_worker' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION stash.vector_worker() IS
+'Internal: what the worker tells of the server: why nothing is sent, and the state of the breaker';
+
+CREATE FUNCTION stash.vector_sync_status(
+    OUT relation regclass, OUT collection text, OUT state text, OUT reason text, OUT pending bigint, OUT lag interval,
+    OUT oldest timestamptz, OUT retrying bigint, OUT dead bigint, OUT sent bigint, OUT deleted bigint, OUT rate double precision,
+    OUT last_sent_at timestamptz, OUT breaker text, OUT last_error text, OUT last_error_at timestamptz)
+RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp COST 10000 ROWS 4
+BEGIN ATOMIC
+    WITH waiting AS MATERIALIZED (
+        SELECT o.sync, count(*) AS changes, min(o.at) AS since
+        FROM (SELECT at, sync FROM stash.vector_outbox_0 UNION ALL SELECT at, sync FROM stash.vector_outbox_1
+              UNION ALL SELECT at, sync FROM stash.vector_outbox_2) AS o GROUP BY o.sync),
+    figures AS MATERIALIZED (
+        SELECT s.id, s.relation, s.collection, s.paused, f.*,
+               greatest(coalesce(w.changes, 0) - coalesce(f.settled_rows, 0), 0) AS open, w.since,
+               (SELECT count(*) FROM stash.vector_failure AS e WHERE e.sync = s.id AND NOT e.dead) AS again,
+               (SELECT count(*) FROM stash.vector_failure AS e WHERE e.sync = s.id AND e.dead) AS given_up
+        FROM stash.vector_sync AS s LEFT JOIN waiting AS w ON w.sync = s.id, stash.vector_figures(s.id) AS f)
+    SELECT f.relation, f.collection,
+           CASE WHEN NOT v.works THEN 'no worker' WHEN f.paused THEN 'paused'
+                WHEN v.held_back <> '' THEN 'held back' WHEN f.blocked <> '' THEN 'blocked'
+                WHEN v.breaker <> 'closed' THEN 'server down'
+                WHEN f.job IS NOT NULL THEN f.job ELSE 'running' END,
+           coalesce(nullif(v.held_back, ''), nullif(f.blocked, '')),
+           f.open + f.again,
+           clock_timestamp() - CASE WHEN f.open > 0 THEN coalesce(f.oldest_at, f.since) END,
+           CASE WHEN f.open > 0 THEN coalesce(f.oldest_at, f.since) END,
+           f.again, f.given_up, f.sent, f.deleted, f.rate, f.last_sent_at, v.breaker,
+           nullif(f.last_error, ''), f.last_error_at
+    FROM figures AS f, stash.vector_worker() AS v ORDER BY f.id;
+END;
+
+CREATE FUNCTION stash.vector_may_read(relation regclass) RETURNS boolean
+AS 'MODULE_PATHNAME', 'stash_vector_may_read' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION stash.vector_may_read(regclass) IS
+'Internal: whether the role of the session, not of a function, may select from the table';
+
+CREATE FUNCTION stash.vector_dead_letters(
+    relation regclass DEFAULT NULL, max_rows integer DEFAULT 1000,
+    OUT tab regclass, OUT collection text, OUT tenant text, OUT key text, OUT error text, OUT attempts integer,
+    OUT failed_at timestamptz)
+RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
+BEGIN ATOMIC
+    SELECT s.relation, s.collection, nullif(f.tenant, ''), f.key, f.error, f.attempts, f.failed_at
+    FROM stash.vector_failure AS f JOIN stash.vector_sync AS s ON s.id = f.sync
+    WHERE f.dead AND ($1 IS NULL OR s.relation = $1) AND stash.vector_may_read(s.relation)
+    ORDER BY f.failed_at, f.key LIMIT $2;
+END;
+
+CREATE FUNCTION stash.vector_wait(relation regclass, timeout double precision DEFAULT 30)
+RETURNS boolean AS 'MODULE_PATHNAME', 'stash_vector_wait' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100000;
