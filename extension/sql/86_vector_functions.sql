@@ -343,3 +343,23 @@ BEGIN
     PERFORM stash.vector_changed();
     RETURN changed;
 END $$;
+
+COMMENT ON FUNCTION stash.vector_sync_enable(regclass, text, text[], text, text, jsonb) IS
+'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the collection is fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
+COMMENT ON FUNCTION stash.vector_sync_enable_owned(regclass, text, text[], text, text, jsonb) IS
+'Internal: vector_sync_enable, after its check';
+COMMENT ON FUNCTION stash.vector_sync_disable(regclass, text) IS
+'Ends the synchronisation of a table, or of one of its collections; the objects stay where they are. Returns how many ended. Needs the table''s owner. Error 42704: not synchronised.';
+COMMENT ON FUNCTION stash.vector_sync_disable_owned(regclass, text) IS 'Internal: vector_sync_disable, after its check';
+COMMENT ON FUNCTION stash.vector_sync_pause(regclass, text) IS
+'Nothing of the table is sent until stash.vector_sync_resume; changes wait in the outbox. Needs the table''s owner. Error 42704: not synchronised.';
+COMMENT ON FUNCTION stash.vector_sync_pause_owned(regclass, text) IS 'Internal: vector_sync_pause, after its check';
+COMMENT ON FUNCTION stash.vector_sync_resume(regclass, text) IS
+'Sends what waits since stash.vector_sync_pause, and goes on. Needs the table''s owner. Error 42704: not synchronised.';
+COMMENT ON FUNCTION stash.vector_sync_resume_owned(regclass, text) IS 'Internal: vector_sync_resume, after its check';
+COMMENT ON FUNCTION stash.vector_backfill(regclass, text) IS
+'Sends every row of the table anew, in the background, in bounded batches. Needs the table''s owner. Error 42704: not synchronised.';
+COMMENT ON FUNCTION stash.vector_backfill_owned(regclass, text) IS 'Internal: vector_backfill, after its check';
+COMMENT ON FUNCTION stash.vector_retry(regclass, text, text) IS
+'Tries dead letters of a table again, all of them or the one with this key (see stash.vector_dead_letters). Returns how many. Needs the table''s owner. Error 42704: not synchronised.';
+COMMENT ON FUNCTION stash.vector_retry_owned(regclass, text, text) IS 'Internal: vector_retry, after its check';

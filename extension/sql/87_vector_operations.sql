@@ -162,3 +162,29 @@ END;
 
 CREATE FUNCTION stash.vector_wait(relation regclass, timeout double precision DEFAULT 30)
 RETURNS boolean AS 'MODULE_PATHNAME', 'stash_vector_wait' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100000;
+
+CREATE FUNCTION stash.vector_search(
+    relation regclass, embedding double precision[], max_rows integer DEFAULT 10, filter jsonb DEFAULT NULL,
+    tenant text DEFAULT NULL, query text DEFAULT NULL, alpha double precision DEFAULT 0.5,
+    max_distance double precision DEFAULT NULL,
+    OUT id jsonb, OUT distance double precision, OUT score double precision, OUT properties jsonb, OUT engine text)
+RETURNS SETOF record AS 'MODULE_PATHNAME', 'stash_vector_search' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100000 ROWS 10;
+
+COMMENT ON FUNCTION stash.weaviate_configure(text, text, jsonb) IS
+'Says which Weaviate this database feeds: an http or https URL; NULL ends it. api_key: NULL for a server without keys; it is kept in a table of its own, which no dump contains. options: timeout_ms, follow_promotion (go on after a failover), api_key_file (a path on the server, instead of api_key, which a log of statements would show). Superusers only. Errors: 22023 bad URL or option, 42501.';
+COMMENT ON FUNCTION stash.weaviate_set_key(text) IS
+'Changes the API key; NULL takes it away. What waited for it goes on.';
+COMMENT ON FUNCTION stash.weaviate_adopt() IS
+'Lets a copy of a configured database (a restored dump or backup, a promoted standby) write to the configured Weaviate from now on: everything is sent anew, and objects without rows go. Superusers only. Errors: 42501; 55000 nothing is configured.';
+COMMENT ON FUNCTION stash.weaviate_health() IS
+'Asks the configured Weaviate how it is; took: seconds. No row when none is configured. Error 55000 for a copy of a configured database.';
+COMMENT ON FUNCTION stash.weaviate_nodes() IS
+'The nodes of the configured Weaviate, with their objects and the queues of their batches.';
+COMMENT ON FUNCTION stash.vector_sync_status() IS
+'Synchronised tables. state: running, backfill, sweep, paused, blocked (reason says why), held back (the whole database, reason says why), server down, no worker. pending: committed changes that are not there yet, retries included; exact while nothing moves. lag: the age of the oldest of them. dead: dead letters. rate: objects a second.';
+COMMENT ON FUNCTION stash.vector_dead_letters(regclass, integer) IS
+'Keys whose rows Weaviate cannot hold, or refused, and why; of tables that the caller may read. Mend the row, or call stash.vector_retry.';
+COMMENT ON FUNCTION stash.vector_wait(regclass, double precision) IS
+'Waits until all that was committed before the call is in Weaviate, or is a dead letter: true; false after timeout seconds. Errors: 22023 timeout; 42704 not synchronised; 53300 too many sessions wait; 55000 pg_stash is not preloaded.';
+COMMENT ON FUNCTION stash.vector_search(regclass, double precision[], integer, jsonb, text, text, double precision, double precision) IS
+'The max_rows (1 to 10000) rows of a synchronised table that are nearest to an embedding, the nearest first; with query, those that are best by words and embedding together, alpha of the embedding (1) against the words (0). id: the primary key as {"column": value}. filter: see docs/vectors.md. tenant: needed for a table with a tenant column. engine: ''weaviate'' when it answered, ''local'' when all rows were compared instead, because it did not answer or the filter leaves too few of its hits. Rows come from the table, under the caller''s rights and snapshot: what is deleted there never appears. Errors: 22004; 22023; 42501; 42704 not synchronised; 55000 only Weaviate could answer, and does not.';

@@ -29,9 +29,17 @@ BEGIN
                 OR p.proname IN ('memory_search_configure', 'memory_search_reset', 'memory_search_rebuild') THEN 'admin'
             WHEN p.proname IN ('memory_check', 'memory_collect', 'memory_search_status') THEN 'monitor'
             WHEN p.proname IN ('vector_distance', 'vector_search_local') THEN 'vector'
+            -- Those that change something need the table's owner besides.
+            WHEN p.proname IN ('vector_search', 'vector_wait', 'vector_dead_letters', 'vector_retry',
+                               'vector_sync_enable', 'vector_sync_disable', 'vector_sync_pause',
+                               'vector_sync_resume', 'vector_backfill') THEN 'vector'
+            WHEN p.proname IN ('vector_sync_status', 'weaviate_health', 'weaviate_nodes') THEN 'monitor'
+            WHEN p.proname = 'weaviate_set_key' THEN 'admin'
             END = ANY (modules)
         OR p.pronamespace = 'stash'::regnamespace AND modules && ARRAY['session', 'memory', 'vector']
             AND p.proname IN ('version', 'preloaded')
+        OR p.pronamespace = 'stash'::regnamespace AND 'vector' = ANY (modules)
+            AND p.proname = 'vector_sync_status'
         OR p.pronamespace = 'stash'::regnamespace AND 'cache' = ANY (modules)
             AND p.proname IN ('version', 'preloaded', 'cache_info', 'cache_statistics',
                               'cache_usage', 'cache_namespace_list', 'namespace_known');
