@@ -24,6 +24,8 @@
 
 extern "C" {
 #include "lib/stringinfo.h"
+#include "utils/datum.h"
+#include "utils/json.h"
 }
 
 namespace stash {
