@@ -78,7 +78,8 @@ BEGIN
     END IF;
     FOR each IN SELECT o.key, o.value, o.value #>> '{}' AS txt, jsonb_typeof(o.value) AS kind
                 FROM jsonb_each(options) AS o LOOP
-        IF CASE each.key
+        -- In parentheses, for PL/pgSQL reads the condition up to the first THEN outside of them.
+        IF (CASE each.key
             WHEN 'distance' THEN each.txt IN ('cosine', 'dot', 'l2-squared', 'manhattan', 'hamming')
             WHEN 'index' THEN each.txt IN ('hnsw', 'flat', 'dynamic')
             WHEN 'consistency' THEN each.txt IN ('ONE', 'QUORUM', 'ALL')
@@ -86,7 +87,7 @@ BEGIN
             WHEN 'backfill' THEN each.kind = 'boolean'
             WHEN 'vectors' THEN each.kind = 'object' AND each.value <> '{}'
             WHEN 'names' THEN each.kind = 'object'
-            END IS TRUE THEN
+            END) IS TRUE THEN
             CONTINUE;
         END IF;
         RAISE EXCEPTION 'bad option "%": %', each.key, each.value USING ERRCODE = '22023',

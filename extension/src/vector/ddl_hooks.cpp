@@ -83,8 +83,7 @@ statement cover{
     " WHERE s.id OPERATOR(pg_catalog.=) $1",
     1,
     {INT4OID}};
-statement uncover{
-    "SELECT stash.vector_drop_triggers($1, $2)", 2, {REGCLASSOID, INT4OID}};
+statement uncover{"SELECT stash.vector_drop_triggers($1, $2)", 2, {REGCLASSOID, INT4OID}};
 
 void cover_partitions(Oid relation) {
   std::int32_t syncs[most_syncs];
@@ -159,8 +158,7 @@ void trigger_dropped(Oid trigger) {
   ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
   SysScanDesc scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
   HeapTuple row = systable_getnext(scan);
-  if (HeapTupleIsValid(row) &&
-      reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgfoid == ours) {
+  if (HeapTupleIsValid(row) && reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgfoid == ours) {
     bool null = true;
     const Datum arguments =
         heap_getattr(row, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &null);

@@ -85,7 +85,7 @@ void forwarder::step_backfill(synced_table* table) {
   if (job.since_noted >= keys_a_note && job.outstanding == 0)
     note_progress(table, job, change::backfill);
   while (!job.listed && job.since_noted < keys_a_note && !queue_.full() &&
-         queue_.waiting(table->config.id) < enough_waiting && table->rests_until == 0)
+         queue_.waiting(table->config.id) < enough_waiting && !is_resting(*table))
     list_page(table, &job);
   if (job.listed && job.outstanding == 0) end_job(table, &job, change::backfill);
 }
@@ -113,7 +113,10 @@ void forwarder::list_page(synced_table* table, vector_job* job) {
         job->listed = count < keys_a_page;
       },
       &error);
-  if (!listed) return rest(table, error, 1000);
+  if (!listed) {
+    reload_ = true;
+    return rest(table, error, 1000);
+  }
   job->after = last;
 }
 
@@ -147,9 +150,7 @@ void forwarder::end_job(synced_table* table, vector_job* job, change what) {
           },
           &error))
     return report_step(*table, "end a job", error);
-  for (const auto& [leaf, ticket] : job->running)
-    if (ticket.source < outbox_leaves)
-      leaves_[ticket.source].settle(ticket.place, table->config.id);
+  for (const auto& [leaf, ticket] : job->running) settle_ticket(table->config.id, ticket);
   std::vector<std::pair<std::int32_t, change_ticket>> asked = std::move(job->asked);
   *job = vector_job();
   job->asked = std::move(asked);
@@ -217,8 +218,10 @@ void forwarder::look_for_strays(synced_table* table, const key_group& found) {
             (void)read_rows(table->config, table->source.get(), found, &finder);
             owner.finish();
           },
-          &error))
+          &error)) {
+    reload_ = true;
     return rest(table, error, 1000);
+  }
   for (std::size_t i = 0; i < found.size(); i++) {
     if (finder.lives(i)) continue;
     queue_.add(table->config.id, found[i]->has_tenant, found[i]->tenant, found[i]->key,
@@ -255,7 +258,7 @@ void forwarder::take_objects(synced_table* table, flight* of, const http::respon
   key_group group;
   for (pending_key& key : keys) group.push_back(&key);
   look_for_strays(table, group);
-  if (table->rests_until != 0 && !group.empty()) return;  // the same page again
+  if (is_resting(*table) && !group.empty()) return;  // the same page again
   job.after = last;
   if (objects.size() >= 500) return;
   job.after.clear();

@@ -57,7 +57,8 @@ void forwarder::adopt(std::map<std::int32_t, sync_config>* fresh) {
   for (auto& [id, table] : tables_)
     if (!fresh->contains(id)) forget_table(&table);
   for (auto& [id, config] : *fresh) {
-    synced_table& table = tables_[id];
+    const auto [place, is_new] = tables_.try_emplace(id);
+    synced_table& table = place->second;
     if (table.gone || !table.source || !(table.config == config)) {
       // What is in flight was built by the old one, and is answered all the same.
       table.gone = false;
@@ -67,7 +68,9 @@ void forwarder::adopt(std::map<std::int32_t, sync_config>* fresh) {
       table.rests_until = 0;
       table.rests = 0;
     }
-    (void)figures_of(id, true);
+    sync_figures* figures = figures_of(id, true);
+    // A predecessor's count, of leaves that are read anew.
+    if (is_new && figures != nullptr) figures->settled_rows = 0;
   }
   std::erase_if(tables_,
                 [](const auto& each) { return each.second.gone && each.second.flights == 0; });

@@ -40,7 +40,7 @@ bool forwarder::asleep(std::int32_t sync) const {
   if (table.config.dropped) return false;
   if (!have_server_ || !held_back_.empty() || !probed_) return true;
   return table.config.paused || !table.config.problem.empty() ||
-         table.collection != collection_state::ready || table.rests_until > GetCurrentTimestamp();
+         table.collection != collection_state::ready || is_resting(table);
 }
 
 // Asked after the row was seen, so a table that is not there was not there when the row was

@@ -113,6 +113,10 @@ void forwarder::look_at_collection(synced_table* table) {
 bool forwarder::send() {
   const std::int64_t now = GetCurrentTimestamp();
   if (!have_server_ || !held_back_.empty()) {
+    // Nowhere is anything to be dropped.
+    for (auto& [id, table] : tables_)
+      if (!have_server_ && held_back_.empty() && table.config.dropped && !table.gone)
+        drop_rows_of(id);
     if (have_server_ && now >= open_until_ && !probing_) probe();
     return false;
   }
@@ -129,12 +133,12 @@ bool forwarder::send() {
 
 bool forwarder::send_table(synced_table* table) {
   if (table->gone || table->flights >= most_of_one) return false;
+  if (is_resting(*table)) return false;
   if (table->config.dropped) {
     if (table->flights == 0) drop_collection(table);
     return false;
   }
   if (table->config.paused || !table->config.problem.empty()) return false;
-  if (table->rests_until > GetCurrentTimestamp()) return false;
   if (table->collection == collection_state::unknown) {
     look_at_collection(table);
     // What may be read is read again when it is known.

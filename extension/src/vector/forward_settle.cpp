@@ -128,12 +128,12 @@ void forwarder::fault(synced_table* table, pending_key* key, const weaviate::jud
   if (judged.cause == cause::missing_collection || judged.cause == cause::schema) {
     table->collection = collection_state::unknown;
     queue_.put_back(key);
-    if (judged.cause == cause::schema && table->rests_until == 0) rest(table, judged.message, 1000);
+    if (judged.cause == cause::schema && !is_resting(*table)) rest(table, judged.message, 1000);
     return;
   }
   if (judged.cause == cause::read_only) {
     queue_.put_back(key);
-    if (table->rests_until == 0) rest(table, judged.message, 1000);
+    if (!is_resting(*table)) rest(table, judged.message, 1000);
     return;
   }
   if (judged.verdict == verdict::reject && key->refused.empty()) {
@@ -307,6 +307,10 @@ void forwarder::settle_ticket(std::int32_t sync, const change_ticket& ticket) {
 
 void forwarder::put_back(const key_group& keys) {
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) queue_.put_back(*key);
+}
+
+bool forwarder::is_resting(const synced_table& table) {
+  return table.rests_until > GetCurrentTimestamp();
 }
 
 void forwarder::rest(synced_table* table, const std::string& why, int least_ms) {

@@ -172,6 +172,7 @@ class forwarder {
   void whole_fault(synced_table* table, flight* of, const weaviate::judgement& judged);
   void finish(pending_key* key);
   void settle_ticket(std::int32_t sync, const change_ticket& ticket);
+  [[nodiscard]] static bool is_resting(const synced_table& table);
   void rest(synced_table* table, const std::string& why, int least_ms);
   void hold(const std::string& why, int ms);
   void broke(const std::string& why);

@@ -60,7 +60,9 @@ std::string rows_statement(const sync_config& config) {
   return text;
 }
 
+// Nothing for a table that is gone, or has lost its key: no row of it is read.
 std::string page_statement(const sync_config& config, bool first) {
+  if (config.key.empty()) return {};
   std::string text = "SELECT " + any_embedding(config);
   append_columns(config, &text);
   text += " FROM " + config.table + " AS r";
