@@ -307,6 +307,7 @@ RETURNS void AS 'MODULE_PATHNAME', 'stash_vector_as_owner' LANGUAGE C VOLATILE P
 CREATE FUNCTION stash.vector_sync_pause_owned(relation regclass, collection text)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM stash.vector_syncs_of($1, $2);
     UPDATE stash.vector_sync AS s SET paused = true WHERE s.id IN (SELECT stash.vector_syncs_of($1, $2));
     PERFORM stash.vector_changed();
 END $$;
@@ -317,6 +318,7 @@ RETURNS void AS 'MODULE_PATHNAME', 'stash_vector_as_owner' LANGUAGE C VOLATILE P
 CREATE FUNCTION stash.vector_sync_resume_owned(relation regclass, collection text)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM stash.vector_syncs_of($1, $2);
     UPDATE stash.vector_sync AS s SET paused = false WHERE s.id IN (SELECT stash.vector_syncs_of($1, $2));
     PERFORM stash.vector_changed();
 END $$;
@@ -338,6 +340,7 @@ RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp A
 DECLARE
     changed bigint;
 BEGIN
+    PERFORM stash.vector_syncs_of($1, $3);
     UPDATE stash.vector_failure AS f SET dead = false, attempts = 0, retry_at = now()
         WHERE f.sync IN (SELECT stash.vector_syncs_of($1, $3)) AND ($2 IS NULL OR f.key = $2);
     GET DIAGNOSTICS changed = ROW_COUNT;

@@ -97,7 +97,7 @@ BEGIN ATOMIC
     SELECT n->>'name', n->>'status', n->>'version', (n->'stats'->>'shardCount')::bigint,
            (n->'stats'->>'objectCount')::bigint, (n->'batchStats'->>'queueLength')::bigint,
            (n->'batchStats'->>'ratePerSecond')::bigint
-    FROM stash.weaviate AS w, stash.weaviate_ask('/nodes') AS a, jsonb_array_elements(a.body->'nodes') AS n;
+    FROM stash.weaviate_ask('/nodes') AS a, jsonb_array_elements(a.body->'nodes') AS n;
 END;
 
 CREATE FUNCTION stash.vector_figures(
@@ -177,9 +177,9 @@ COMMENT ON FUNCTION stash.weaviate_set_key(text) IS
 COMMENT ON FUNCTION stash.weaviate_adopt() IS
 'Lets a copy of a configured database (a restored dump or backup, a promoted standby) write to the configured Weaviate from now on: everything is sent anew, and objects without rows go. Superusers only. Errors: 42501; 55000 nothing is configured.';
 COMMENT ON FUNCTION stash.weaviate_health() IS
-'Asks the configured Weaviate how it is; took: seconds. No row when none is configured. Error 55000 for a copy of a configured database.';
+'Asks the configured Weaviate how it is; took: seconds. Error 55000: none is configured, or this is a copy of a configured database.';
 COMMENT ON FUNCTION stash.weaviate_nodes() IS
-'The nodes of the configured Weaviate, with their objects and the queues of their batches.';
+'The nodes of the configured Weaviate, with their objects and the queues of their batches. Errors as for stash.weaviate_health.';
 COMMENT ON FUNCTION stash.vector_sync_status() IS
 'Synchronised tables. state: running, backfill, sweep, paused, blocked (reason says why), held back (the whole database, reason says why), server down, no worker. pending: committed changes that are not there yet, retries included; exact while nothing moves. lag: the age of the oldest of them. dead: dead letters. rate: objects a second.';
 COMMENT ON FUNCTION stash.vector_dead_letters(regclass, integer) IS

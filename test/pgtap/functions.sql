@@ -67,8 +67,10 @@ SELECT is_empty(
                           'memory_snapshot_import', 'memory_snapshot_list', 'memory_snapshot_pin',
                           'memory_snapshot_restore', 'memory_snapshot_search',
                           'memory_snapshot_stats', 'memory_text_deleted',
-                          'memory_versions_deleted', 'memory_versions_truncated')$$,
-    'nothing but the configuration and the tables of sessions and snapshots is touched with the owner''s rights');
+                          'memory_versions_deleted', 'memory_versions_truncated',
+                          'vector_dead_letters', 'vector_sync_status',
+                          'weaviate_health', 'weaviate_nodes', 'weaviate_set_key')$$,
+    'nothing but the configuration and the private tables of the modules is touched with the owner''s rights');
 SELECT alike(stash.version(), (SELECT extversion || '%' FROM pg_extension WHERE extname = 'pg_stash'),
     'version() is the extension''s');
 

@@ -151,9 +151,9 @@ wait_until($node, 'SELECT count(*) = 0 FROM stash.vector_sync_status()');
 is($weaviate->collection($doc), undef, 'the collection of a dropped table goes');
 is($weaviate->collection($part), undef, 'so does that of a blocked one');
 
-# DROP EXTENSION with work pending.
+# DROP EXTENSION with work pending. The triggers on the table depend on it, so without CASCADE it is refused.
 $node->safe_psql('postgres', "CREATE TABLE last (id int PRIMARY KEY, emb real[]); SELECT stash.vector_sync_enable('last', 'emb', '{}', '$doc');
-    INSERT INTO last SELECT g, ARRAY[g, 1] FROM generate_series(1, 5000) AS g; DROP EXTENSION pg_stash; INSERT INTO last VALUES (0)");
+    INSERT INTO last SELECT g, ARRAY[g, 1] FROM generate_series(1, 5000) AS g; DROP EXTENSION pg_stash CASCADE; INSERT INTO last VALUES (0)");
 is($node->safe_psql('postgres', 'SELECT count(*) FROM last'), 5001, 'the table goes on without the extension');
 $weaviate->drop_collection($doc);
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal/, 'nothing crashed');

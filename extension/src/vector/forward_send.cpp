@@ -153,7 +153,7 @@ bool forwarder::send_table(synced_table* table) {
     queue_.take(table->config.id, table->batch, &keys);
   }
   if (keys.empty()) return false;
-  send_keys(table, std::move(keys));
+  send_keys(table, keys);
   return true;
 }
 
@@ -175,7 +175,7 @@ void forwarder::learn_dimensions(synced_table* table) {
   }
 }
 
-void forwarder::send_keys(synced_table* table, key_group keys) {
+void forwarder::send_keys(synced_table* table, const key_group& keys) {
   building_ = keys;
   // Keys that were refused are deletions already: nothing is read for them.
   key_group to_read;

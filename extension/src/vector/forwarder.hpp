@@ -153,7 +153,7 @@ class forwarder {
   // forward_send.cpp
   bool send();
   bool send_table(synced_table* table);
-  void send_keys(synced_table* table, key_group keys);
+  void send_keys(synced_table* table, const key_group& keys);
   void submit(synced_table* table, flight made, http::request request);
   void probe();
   void look_at_collection(synced_table* table);
