@@ -169,7 +169,7 @@ const char* join_statement(const wanted& want, const vectors::sql_predicate* fil
                      quote_literal_cstr(config.properties[i].column.c_str()),
                      quote_identifier(config.properties[i].column.c_str()));
   appendStringInfoString(&text, ") FROM ROWS FROM (");
-  const int first = filter == nullptr ? 0 : filter->parameter_count;
+  const int first = filter == nullptr ? 0 : 1;
   for (std::size_t i = 0; i < config.key.size(); i++)
     appendStringInfo(&text, "%spg_catalog.unnest($%d)", i == 0 ? "" : ", ",
                      first + static_cast<int>(i) + 1);
@@ -220,16 +220,18 @@ int join_hits(const wanted& want, joined_row* rows) {
           PointerGetDatum(cstring_to_text_with_len(part.data(), static_cast<int>(part.size())));
     }
   }
-  const int total = filter.parameter_count + columns;
+  const int first = want.filter == nullptr ? 0 : 1;
+  const int total = first + columns;
   auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<std::size_t>(total)));
   auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<std::size_t>(total)));
-  for (int i = 0; i < filter.parameter_count; i++) {
-    types[i] = TEXTOID;
-    values[i] = CStringGetTextDatum(filter.parameters[i]);
+  // The filter's parameters are one array of texts, $1.
+  if (want.filter != nullptr) {
+    types[0] = TEXTARRAYOID;
+    values[0] = filter.parameters;
   }
   for (int j = 0; j < columns; j++) {
-    types[filter.parameter_count + j] = TEXTARRAYOID;
-    values[filter.parameter_count + j] =
+    types[first + j] = TEXTARRAYOID;
+    values[first + j] =
         PointerGetDatum(construct_array(keys + static_cast<std::size_t>(j) * hits,
                                         static_cast<int>(hits), TEXTOID, -1, false, TYPALIGN_INT));
   }
