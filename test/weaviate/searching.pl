@@ -1,0 +1,61 @@
+# Searches of a synchronised table, through Weaviate and without it; a server and a database that are
+# killed while batches fly; a long transaction elsewhere while the outbox is emptied.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/../tap/lib";
+use PostgreSQL::Test::Utils;
+use StashNode;
+use StashVectors;
+use StashWeaviate;
+use Test::More;
+
+my $weaviate = StashWeaviate->start(own => 1);
+my $node = stash_node('searching', 'restart_after_crash = on');
+my $sync = StashVectors->new($node, $weaviate);
+$sync->configure;
+my $doc = StashWeaviate->unique_name('Doc');
+$node->safe_psql('postgres', <<"SQL");
+CREATE TABLE doc (id int PRIMARY KEY, tenant text NOT NULL, n int, emb real[]);
+INSERT INTO doc SELECT g, 'tenant' || g % 2, g, ARRAY[cos(g / 1000.0), sin(g / 1000.0)]::real[] FROM generate_series(1, 2000) AS g;
+SELECT stash.vector_sync_enable('doc', 'emb', '{n}', '$doc', 'tenant');
+SQL
+$sync->table('doc', $doc, 'id', 'tenant');
+$sync->compare('at first');
+is($node->safe_psql('postgres', 'SELECT healthy FROM stash.weaviate_health()'), 't', 'the server is well');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM stash.weaviate_nodes()'), 1, 'one node');
+
+my $search = sub {
+    my ($arguments) = @_;
+    return $node->safe_psql('postgres', "SELECT string_agg(id->>'id', ' ' ORDER BY distance), min(engine) FROM stash.vector_search('doc', '{1,0}', 3, tenant => 'tenant1'$arguments)");
+};
+is($search->(''), '1 3 5|weaviate', 'the nearest of a tenant');
+is($search->(q(, filter => '{"n": {"gt": 100}}')), '101 103 105|weaviate', 'with a filter');
+$node->safe_psql('postgres', "SELECT stash.vector_sync_pause('doc'); DELETE FROM doc WHERE id = 3");
+is($search->(''), '1 5 7|weaviate', 'what is deleted but still there does not appear');
+$node->safe_psql('postgres', "SELECT stash.vector_sync_resume('doc')");
+
+# The server is killed while batches fly.
+$node->safe_psql('postgres', 'UPDATE doc SET emb = ARRAY[cos(n / 500.0), sin(n / 500.0)]::real[]');
+$weaviate->kill;
+is($search->(''), '1 5 7|local', 'the local engine answers when the server does not');
+$node->safe_psql('postgres', 'DELETE FROM doc WHERE id > 1900');
+$weaviate->resume;
+$sync->compare('a server that was killed');
+
+# The worker is killed while batches fly.
+$node->safe_psql('postgres', 'UPDATE doc SET emb = ARRAY[sin(n / 700.0), cos(n / 700.0)]::real[]');
+my $worker = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_stash worker' AND datname = 'postgres'");
+kill 'KILL', $worker;
+sleep 1;
+$node->poll_query_until('postgres', 'SELECT true');
+$sync->compare('a worker that was killed');
+
+# Many changes while somebody else's transaction is open: the outbox is small again before it ends.
+my $other = $node->background_psql('postgres');
+$other->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM doc') if $other->can('query_safe');
+$node->safe_psql('postgres', "UPDATE doc SET emb = ARRAY[1, $_]::real[]") for 1 .. 60;
+$sync->compare('a hundred thousand changes');
+ok($node->poll_query_until('postgres', "SELECT sum(pg_relation_size('stash.vector_outbox_' || g)) < 1000000 FROM generate_series(0, 2) AS g"),
+    'the outbox is small again');
+done_testing();
