@@ -52,10 +52,12 @@ $node->poll_query_until('postgres', 'SELECT true');
 $sync->compare('a worker that was killed');
 
 # Many changes while somebody else's transaction is open: the outbox is small again before it ends.
-my $other = $node->background_psql('postgres');
-$other->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM doc') if $other->can('query_safe');
-$node->safe_psql('postgres', "UPDATE doc SET emb = ARRAY[1, $_]::real[]") for 1 .. 60;
-$sync->compare('a hundred thousand changes');
+my $other = $node->background_psql('postgres', on_error_stop => 1);
+is($other->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM doc'), 1899, 'another transaction is open');
+$node->safe_psql('postgres', "UPDATE doc SET emb = ARRAY[1, $_]::real[]") for 1 .. 11;
+$sync->compare('twenty thousand changes');
 ok($node->poll_query_until('postgres', "SELECT sum(pg_relation_size('stash.vector_outbox_' || g)) < 1000000 FROM generate_series(0, 2) AS g"),
     'the outbox is small again');
+is($other->query_safe('SELECT count(*) FROM doc; COMMIT'), 1899, 'while that transaction was still open');
+$other->quit;
 done_testing();
