@@ -238,6 +238,10 @@ BEGIN
             (SELECT s.relation FROM stash.vector_sync AS s WHERE s.collection = class) USING ERRCODE = '42710',
             HINT = 'End it with stash.vector_sync_disable, or give this one another collection.';
     END IF;
+    IF EXISTS (SELECT FROM stash.vector_sync AS s WHERE s.relation = relation) THEN
+        RAISE EXCEPTION '"%" is synchronised already', relation USING ERRCODE = '42710',
+            HINT = 'A table feeds one collection; end that with stash.vector_sync_disable.';
+    END IF;
     SELECT coalesce(max(s.id), 0) + 1 INTO fresh FROM stash.vector_sync AS s;
     INSERT INTO stash.vector_sync (id, relation, collection, embeddings, properties, tenant_column, options, key_space)
         VALUES (fresh, relation, class, embeddings, mapped, tenant_column, given,
@@ -349,7 +353,7 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION stash.vector_sync_enable(regclass, text, text[], text, text, jsonb) IS
-'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the collection is fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
+'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the table is synchronised or the collection fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
 COMMENT ON FUNCTION stash.vector_sync_enable_owned(regclass, text, text[], text, text, jsonb) IS
 'Internal: vector_sync_enable, after its check';
 COMMENT ON FUNCTION stash.vector_sync_disable(regclass, text) IS

@@ -1,7 +1,7 @@
 -- Synchronised tables without a server: what is refused, who may do what, and what triggers note.
 \ir lib/raises.sql
 SET client_min_messages = warning;
-SELECT plan(49);
+SELECT plan(50);
 DROP ROLE IF EXISTS stash_vector_app, stash_vector_owner;
 CREATE ROLE stash_vector_app;
 CREATE ROLE stash_vector_owner;
@@ -55,6 +55,7 @@ SELECT raises(format('SELECT stash.%s', call), '42704', 'Begin with%', call) FRO
 
 -- The triggers note what was committed, and nothing else
 SELECT lives_ok($$SELECT stash.vector_sync_enable('doc', 'emb', '{title,mood}', options => '{"backfill": false}')$$, 'a table');
+SELECT raises($$SELECT stash.vector_sync_enable('doc', 'emb2', collection => 'Other')$$, '42710', 'A table feeds one%', 'a table that is synchronised already');
 CREATE VIEW noted AS SELECT sync, change, key FROM stash.vector_outbox_0;
 INSERT INTO doc (id, emb) VALUES (1, '{1,2}'), (2, NULL);
 UPDATE doc SET emb2 = '{1}';

@@ -60,4 +60,21 @@ ok($node->poll_query_until('postgres', "SELECT sum(pg_relation_size('stash.vecto
     'the outbox is small again');
 is($other->query_safe('SELECT count(*) FROM doc; COMMIT'), 1899, 'while that transaction was still open');
 $other->quit;
+
+# A restored dump writes nothing until it is told to go on; then it sends everything.
+my $dump = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, '-d', $node->connstr('postgres') ], 'a dump');
+unlike(slurp_file($dump), qr/\Q@{[ $weaviate->key ]}\E/, 'has no key in it') if $weaviate->key;
+$node->safe_psql('postgres', 'CREATE DATABASE copy');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy') ], 'is restored');
+my $copy = StashVectors->new($node, $weaviate, 'copy');
+$copy->table('doc', $doc, 'id', 'tenant');
+$node->safe_psql('copy', 'UPDATE doc SET emb = ARRAY[3, n]::real[] WHERE id < 100; DELETE FROM doc WHERE id > 1800');
+is($node->safe_psql('copy', "SELECT stash.vector_wait('doc', 3)"), 'f', 'the copy sends nothing');
+is($copy->figure('doc', 'state'), 'held back', 'is held back');
+like($copy->figure('doc', 'reason'), qr/this database is a copy/, 'and says why');
+$sync->compare('a restored dump');
+$node->safe_psql('postgres', 'SELECT stash.weaviate_configure(NULL)');
+$node->safe_psql('copy', "SELECT stash.weaviate_set_key('" . ($weaviate->key // '') . "'); SELECT stash.weaviate_adopt()");
+$copy->compare('a copy that was told to go on');
 done_testing();
