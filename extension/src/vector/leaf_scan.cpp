@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 }
 
 namespace stash {
@@ -33,7 +34,18 @@ struct page_reader {
   HeapTuple rows[most_rows_a_page];
   OffsetNumber offsets[most_rows_a_page];
   int count;
+  TransactionId ended;
 };
+
+// A transaction's rows are visible a moment before others are told of its DDL. A partition that it
+// attached would be missing from our plans, and its rows be taken for deleted: that moment is
+// waited for. What was told is heard of when the next step begins its transaction.
+void wait_until_ended(page_reader* reader, HeapTuple row) {
+  const TransactionId writer = HeapTupleHeaderGetXmin(row->t_data);
+  if (writer == reader->ended || !TransactionIdIsNormal(writer)) return;
+  XactLockTableWait(writer, nullptr, nullptr, XLTW_None);
+  reader->ended = writer;
+}
 
 void read_page(page_reader* reader, BlockNumber block, Buffer buffer) {
   Page page = BufferGetPage(buffer);
@@ -72,6 +84,7 @@ bool hand_out(page_reader* reader, BlockNumber block, int number, leaf_state* st
               row_taker take) {
   reader->page->left = false;
   for (int i = 0; i < reader->count; i++) {
+    wait_until_ended(reader, reader->rows[i]);
     const outbox_row row = row_of(reader->rows[i], RelationGetDescr(reader->leaf),
                                   leaf_state::place(block, reader->offsets[i]));
     const verdict_of_row verdict = take(row, number);

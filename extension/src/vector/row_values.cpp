@@ -56,8 +56,8 @@ const char* date_value(Datum value, Oid type, std::string_view* result) {
   if (buffer[4] != '-' || std::strstr(buffer, "BC") != nullptr ||
       std::strncmp(buffer, "0000", 4) == 0)
     return beyond;
-  if (type == DATEOID) strcat(buffer, "T00:00:00Z");
-  if (type == TIMESTAMPOID) strcat(buffer, "Z");
+  if (type == DATEOID) (void)strlcat(buffer, "T00:00:00Z", MAXDATELEN + 16);
+  if (type == TIMESTAMPOID) (void)strlcat(buffer, "Z", MAXDATELEN + 16);
   *result = buffer;
   return nullptr;
 }
