@@ -43,9 +43,9 @@ statement versions_of_line{
     " ORDER BY v.version LIMIT 200",
     2,
     {INT8OID, INT8OID}};
-statement parts_from{
+statement parts_below{
     "SELECT p.id FROM stash.memory_part p WHERE p.pool OPERATOR(pg_catalog.=) $1"
-    " AND p.id OPERATOR(pg_catalog.>) $2 ORDER BY p.id LIMIT 2000",
+    " AND p.id OPERATOR(pg_catalog.<) $2 ORDER BY p.id DESC LIMIT 2000",
     2,
     {INT8OID, INT8OID}};
 statement delete_parts{
@@ -97,7 +97,7 @@ bool collection::begin(std::int64_t after) {
   next_line_ = 0;
   deleted_ = 0;
   most_parts_ = INT64_MAX;
-  swept_ = 0;
+  swept_ = INT64_MAX;
   return true;
 }
 
@@ -176,10 +176,12 @@ void collection::mark_rest() {
 // Looks on until there is a batch; false when nothing is left.
 bool collection::find_dead() {
   constexpr int looks_a_step = 10;
+  const auto most = std::min<std::int64_t>(batch, most_parts_ - deleted_);
+  const auto wanted = [&] { return static_cast<std::int64_t>(dead_.size()) < most; };
   std::uint64_t rows = 1;
-  for (int look = 0; look < looks_a_step && rows > 0 && dead_.size() < batch; look++) {
-    rows = run(parts_from, {{Int64GetDatum(pool_)}, {Int64GetDatum(swept_)}});
-    for (std::uint64_t row = 0; row < rows && dead_.size() < batch; row++) {
+  for (int look = 0; look < looks_a_step && rows > 0 && wanted(); look++) {
+    rows = run(parts_below, {{Int64GetDatum(pool_)}, {Int64GetDatum(swept_)}});
+    for (std::uint64_t row = 0; row < rows && wanted(); row++) {
       bool null = false;
       swept_ = DatumGetInt64(result(row, 1, &null));
       if (!living_.has(swept_)) dead_.push_back(swept_);

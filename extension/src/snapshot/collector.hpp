@@ -8,6 +8,8 @@
 //   sweep   parts that are not marked are deleted in batches. For each batch the pool is owned
 //           (locks.hpp): nobody adds to it, and everything that was added is committed and visible.
 //           What was added since is marked first, so a part that came into use again stays.
+//           From the highest id down: a part has a higher id than the parts it consists of, so
+//           whoever still finds one by its hash finds everything below it, between batches too.
 //   finish  the lines without versions and the empty pool go, and so does the row "started".
 // What is deleted meanwhile queues the pool anew. A crash leaves the row "started", which counts as
 // queued for whoever comes next.
