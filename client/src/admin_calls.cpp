@@ -136,6 +136,24 @@ call<std::vector<json>> memory_search_status() {
           decode::documents};
 }
 
+call<std::vector<json>> vector_sync_status() {
+  return {{"SELECT to_jsonb(s) FROM stash.vector_sync_status() AS s", {}, reads},
+          decode::documents};
+}
+
+call<std::vector<json>> weaviate_health() {
+  return {{"SELECT to_jsonb(h) FROM stash.weaviate_health() AS h", {}, reads}, decode::documents};
+}
+
+call<std::vector<json>> weaviate_nodes() {
+  return {{"SELECT to_jsonb(n) FROM stash.weaviate_nodes() AS n", {}, reads}, decode::documents};
+}
+
+call<void> weaviate_set_key(const secret& api_key) {
+  return {{"SELECT stash.weaviate_set_key($1)", values_of(api_key), changes},
+          decode::nothing};
+}
+
 call<std::string> version() { return {{"SELECT stash.version()", {}, reads}, decode::text}; }
 
 call<bool> preloaded() { return {{"SELECT stash.preloaded()", {}, reads}, decode::boolean}; }

@@ -173,7 +173,7 @@ RETURNS SETOF record AS 'MODULE_PATHNAME', 'stash_vector_search' LANGUAGE C VOLA
 COMMENT ON FUNCTION stash.weaviate_configure(text, text, jsonb) IS
 'Says which Weaviate this database feeds: an http or https URL; NULL ends it. api_key: NULL for a server without keys; it is kept in a table of its own, which no dump contains. options: timeout_ms, follow_promotion (go on after a failover), api_key_file (a path on the server, instead of api_key, which a log of statements would show). Superusers only. Errors: 22023 bad URL or option, 42501.';
 COMMENT ON FUNCTION stash.weaviate_set_key(text) IS
-'Changes the API key; NULL takes it away. What waited for it goes on.';
+'Changes the API key; NULL or an empty one takes it away. What waited for it goes on.';
 COMMENT ON FUNCTION stash.weaviate_adopt() IS
 'Lets a copy of a configured database (a restored dump or backup, a promoted standby) write to the configured Weaviate from now on: everything is sent anew, and objects without rows go. Superusers only. Errors: 42501; 55000 nothing is configured.';
 COMMENT ON FUNCTION stash.weaviate_health() IS

@@ -101,6 +101,19 @@ class basic_admin {
     return run_(calls::memory_search_status());
   }
 
+  /// Rows as JSON objects: tables kept in step with Weaviate, and how far they are.
+  [[nodiscard]] of<std::vector<json>> vector_sync_status() {
+    return run_(calls::vector_sync_status());
+  }
+  /// One object: how the configured Weaviate answers. Error 55000 when none is configured.
+  [[nodiscard]] of<std::vector<json>> weaviate_health() { return run_(calls::weaviate_health()); }
+  /// Rows as JSON objects: its nodes.
+  [[nodiscard]] of<std::vector<json>> weaviate_nodes() { return run_(calls::weaviate_nodes()); }
+  /// Changes the API key; an empty one takes it away.
+  of<void> set_weaviate_key(const secret& api_key) {
+    return run_(calls::weaviate_set_key(api_key));
+  }
+
   /// The version of the extension.
   [[nodiscard]] of<std::string> version() { return run_(calls::version()); }
   /// Whether the server was started with the library.

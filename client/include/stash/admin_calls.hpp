@@ -3,6 +3,7 @@
 #pragma once
 
 #include "stash/call.hpp"
+#include "stash/secret.hpp"
 
 namespace stash {
 
@@ -48,6 +49,10 @@ STASH_API call<void> memory_search_configure(const std::optional<std::string>& l
 STASH_API call<bool> memory_search_reset(const std::optional<std::string>& agent_id);
 STASH_API call<std::int64_t> memory_search_rebuild(const std::optional<std::string>& agent_id);
 STASH_API call<std::vector<json>> memory_search_status();
+STASH_API call<std::vector<json>> vector_sync_status();
+STASH_API call<std::vector<json>> weaviate_health();
+STASH_API call<std::vector<json>> weaviate_nodes();
+STASH_API call<void> weaviate_set_key(const secret& api_key);
 STASH_API call<std::string> version();
 STASH_API call<bool> preloaded();
 

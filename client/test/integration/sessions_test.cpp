@@ -148,6 +148,19 @@ TEST_F(admin, memory_search) {
   EXPECT_THROW(a.configure_memory_search("no such language", name), stash::server_error);
 }
 
+TEST_F(admin, weaviate) {
+  EXPECT_TRUE(a.vector_sync_status().empty());
+  a.set_weaviate_key(stash::secret("key"));
+  a.set_weaviate_key(stash::secret());
+  try {
+    (void)a.weaviate_health();
+    FAIL() << "nothing is configured";
+  } catch (const stash::server_error& error) {
+    EXPECT_EQ(error.sqlstate(), "55000");
+  }
+  EXPECT_THROW((void)a.weaviate_nodes(), stash::server_error);
+}
+
 TEST_F(admin, rights) {
   const std::string role = "Role " + name;
   client.transact([&](stash::transaction& work) {
