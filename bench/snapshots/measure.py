@@ -215,7 +215,7 @@ def print_cleanup(admin, versions):
     for round in range(1, 3):
         db.execute("select stash.memory_retention_unset('agent *')")
         for first in range(0, versions, 10000):
-            db.execute("select count(stash.memory_snapshot_create('agent ' || g %% 1000, jsonb_build_object('n', g, 'round', %s::int, 'text', repeat(md5(g::text), 10)))) from generate_series(%s, %s) as g",
+            db.execute("select count(stash.memory_snapshot_create('agent ' || g %% 1000, jsonb_build_object('n', g, 'round', %s::int, 'text', repeat(md5(g::text), 10)))) from generate_series(%s::int, %s::int) as g",
                        [round, first + 1, first + 10000])
         db.execute("vacuum analyze stash.memory_version")
         full = db.execute(STASH_BYTES).fetchone()[0]
