@@ -65,11 +65,9 @@ my @sizes;
 for my $round (1 .. 3)
 {
     my $seen = sql("SELECT extract(epoch FROM max(last_seen_at)) FROM living, LATERAL stash.session_get(id)");
-    insert_expired($round);
-    cmp_ok(sql($size), '>', 20 * $small, "round $round: $many expired sessions take a lot of space") if $many >= 40_000;
     my $present = sql($leaves);
 
-    # In the second round somebody has a snapshot that sees them all.
+    # In the second round somebody has a snapshot from before there is a reason to move anything.
     # In the third somebody holds a session where it is.
     my ($reader, $holder);
     if ($round == 2)
@@ -78,6 +76,8 @@ for my $round (1 .. 3)
         $reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
         is($reader->query_safe('SELECT count(*) FROM living'), '300', 'somebody has a snapshot');
     }
+    insert_expired($round);
+    cmp_ok(sql($size), '>', 20 * $small, "round $round: $many expired sessions take a lot of space") if $many >= 40_000;
     if ($round == 3)
     {
         $holder = $node->background_psql('postgres');
