@@ -63,7 +63,8 @@ TEST(weaviate_text, base64_goes_both_ways) {
     const auto bytes = from_base64(written.substr(1, written.size() - 2));
     ASSERT_TRUE(bytes);
     ASSERT_EQ(bytes->size(), size * 4);
-    // This machine's order is that of the wire.
+    // This machine's order is that of the wire. memcmp takes no null, not even for no bytes.
+    if (size == 0) continue;
     EXPECT_EQ(std::memcmp(bytes->data(), values.data(), bytes->size()), 0);
   }
 }
