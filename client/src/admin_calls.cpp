@@ -150,8 +150,7 @@ call<std::vector<json>> weaviate_nodes() {
 }
 
 call<void> weaviate_set_key(const secret& api_key) {
-  return {{"SELECT stash.weaviate_set_key($1)", values_of(api_key), changes},
-          decode::nothing};
+  return {{"SELECT stash.weaviate_set_key($1)", values_of(api_key), changes}, decode::nothing};
 }
 
 call<std::string> version() { return {{"SELECT stash.version()", {}, reads}, decode::text}; }
