@@ -1,5 +1,5 @@
 -- DDL on a tied table.
-SELECT plan(24);
+SELECT plan(30);
 \ir lib/watch.sql
 \set tags '''user:1'', ''user:2'', ''other:1'''
 \set whole '''user:1 user:2'''
@@ -46,6 +46,31 @@ ALTER TABLE shop.users DISABLE TRIGGER USER;
 ALTER TABLE shop.users ENABLE TRIGGER USER;
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'shop.users'::regclass AND tgname LIKE '!stash%' AND tgenabled <> 'A'$$,
     'ENABLE TRIGGER USER');
+
+-- Policies: others see other rows
+SELECT fill(:tags);
+ALTER TABLE shop.users ENABLE ROW LEVEL SECURITY;
+SELECT is(gone(:tags), :whole, 'ENABLE ROW LEVEL SECURITY');
+SELECT fill(:tags);
+CREATE POLICY seen ON shop.users USING (id = 1);
+SELECT is(gone(:tags), :whole, 'CREATE POLICY');
+SELECT fill(:tags);
+ALTER POLICY seen ON shop.users USING (id = 2);
+SELECT is(gone(:tags), :whole, 'ALTER POLICY');
+SELECT fill(:tags);
+BEGIN;
+DROP POLICY seen ON shop.users;
+ROLLBACK;
+SELECT is(gone(:tags), 'none', 'not when it is rolled back');
+SELECT fill(:tags);
+DROP POLICY seen ON shop.users;
+SELECT is(gone(:tags), :whole, 'DROP POLICY');
+ALTER TABLE shop.users DISABLE ROW LEVEL SECURITY;
+CREATE TABLE shop.untied (id int);
+SELECT fill(:tags);
+CREATE POLICY seen ON shop.untied USING (id = 1);
+DROP TABLE shop.untied;
+SELECT is(gone(:tags), 'none', 'nor those of another table');
 
 -- Renamed
 SELECT fill(:tags);

@@ -2,8 +2,8 @@
 //
 // ALTER TABLE in any form may change what rows say (ALTER TYPE … USING), which rows a table has
 // (ATTACH, DETACH) or whether its triggers fire, so it invalidates the ties of the table, of its
-// partitions and of its parents. DROP, RENAME and SET SCHEMA are caught where every kind of them
-// passes: the object-access hook.
+// partitions and of its parents; so does a policy that comes, changes or goes. DROP, RENAME and SET
+// SCHEMA are caught where every kind of them passes: the object-access hook.
 #include "boundary/guard.hpp"
 #include "boundary/utility_hook.hpp"
 #include "cache/namespaces.hpp"
@@ -14,6 +14,7 @@
 #include "boundary/postgres.hpp"
 
 extern "C" {
+#include "catalog/pg_policy.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 }
@@ -144,6 +145,11 @@ void after_statement(Node* statement) {
         note_imported_snapshot();
       break;
     }
+    case T_CreatePolicyStmt: {
+      const Oid table = oid_of(castNode(CreatePolicyStmt, statement)->table);
+      if (OidIsValid(row_trigger_function()) && OidIsValid(table)) invalidate_tree(table);
+      break;
+    }
     case T_AlterTableStmt:
       if (OidIsValid(row_trigger_function()))
         after_alter_table(castNode(AlterTableStmt, statement));
@@ -185,6 +191,20 @@ void trigger_dropped(Oid trigger) {
   table_close(catalog, AccessShareLock);
 }
 
+// Other rows are seen from now on. A new policy is not in the catalog yet: see after_statement.
+void policy_changed(Oid policy) {
+  if (!OidIsValid(row_trigger_function())) return;
+  Relation catalog = table_open(PolicyRelationId, AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_policy_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(policy));
+  SysScanDesc scan = systable_beginscan(catalog, PolicyOidIndexId, true, nullptr, 1, &key);
+  HeapTuple row = systable_getnext(scan);
+  if (HeapTupleIsValid(row))
+    invalidate_tree(reinterpret_cast<Form_pg_policy>(GETSTRUCT(row))->polrelid);
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+}
+
 void on_access(ObjectAccessType access, Oid kind, Oid object, int part, void* argument) {
   if (previous_access_hook != nullptr) previous_access_hook(access, kind, object, part, argument);
   if (!store_attached() || !IsTransactionState()) return;
@@ -194,6 +214,8 @@ void on_access(ObjectAccessType access, Oid kind, Oid object, int part, void* ar
   if (!renamed && (access != OAT_DROP || part != 0)) return;
   if (kind == RelationRelationId && is_table(object)) {
     if (OidIsValid(row_trigger_function())) invalidate_ties_of(object);
+  } else if (kind == PolicyRelationId) {
+    policy_changed(object);
   } else if (!renamed && kind == TriggerRelationId) {
     trigger_dropped(object);
   } else if (!renamed && kind == ExtensionRelationId &&
