@@ -29,33 +29,17 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION stash.session_create(text, text, jsonb, double precision, double precision, double precision, inet, text, integer, integer) IS
 'Begins a session. token: 256 random bits as URL-safe text, shown only here; the table keeps its SHA-256. ttl, idle_ttl, absolute_ttl: seconds, NULL for stash.session_ttl, stash.session_idle_timeout and stash.session_absolute_timeout, ''infinity'' for no limit; expires_at is NULL for never. max_per_user: NULL for stash.session_max_per_user; beyond it stash.session_limit_action ends the least recently used session of the user, or refuses. schema_version: the application''s own, for data. A user_agent is cut at 1024 characters. Errors: 22023 bad value; 53400 too many sessions, with stash.session_limit_action = refuse. O(sessions of the user) with a limit per user.';
 
--- What session_get and session_get_by_token are made of: one row or NULL, not a set.
-CREATE FUNCTION stash.session_find(id uuid, touch boolean) RETURNS stash.session_state
-AS 'MODULE_PATHNAME', 'stash_session_find' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10;
-COMMENT ON FUNCTION stash.session_find(uuid, boolean) IS
-'Internal: the row of stash.session_get, or NULL';
-CREATE FUNCTION stash.session_find_by_token(token text, touch boolean) RETURNS stash.session_state
-AS 'MODULE_PATHNAME', 'stash_session_find_by_token' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10;
-COMMENT ON FUNCTION stash.session_find_by_token(text, boolean) IS
-'Internal: the row of stash.session_get_by_token, or NULL';
-
--- STABLE, and in SQL, so that the planner puts the body in the place of the call: a scan of a
--- function and its tuplestore cost as much as all the rest. OFFSET 0: it is called once.
+-- Alone in FROM, where nearly everybody calls them, these two are no function scan: the library
+-- plans a scan of its own (session_scan.cpp), which fills the row's slot and nothing between.
 CREATE FUNCTION stash.session_get(id uuid, touch boolean DEFAULT false)
-RETURNS SETOF stash.session_state LANGUAGE sql STABLE PARALLEL UNSAFE COST 10 ROWS 1
-BEGIN ATOMIC
-    SELECT (f.found).* FROM (SELECT stash.session_find(id, touch) AS found OFFSET 0) AS f
-    WHERE f.found IS DISTINCT FROM NULL;
-END;
+RETURNS SETOF stash.session_state AS 'MODULE_PATHNAME', 'stash_session_get'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10 ROWS 1;
 COMMENT ON FUNCTION stash.session_get(uuid, boolean) IS
 'The session as it is committed now, whatever the isolation level; no row when it is unknown, expired or ended. touch: it counts as used now.';
 
 CREATE FUNCTION stash.session_get_by_token(token text, touch boolean DEFAULT true)
-RETURNS SETOF stash.session_state LANGUAGE sql STABLE PARALLEL UNSAFE COST 10 ROWS 1
-BEGIN ATOMIC
-    SELECT (f.found).* FROM (SELECT stash.session_find_by_token(token, touch) AS found OFFSET 0) AS f
-    WHERE f.found IS DISTINCT FROM NULL;
-END;
+RETURNS SETOF stash.session_state AS 'MODULE_PATHNAME', 'stash_session_get_by_token'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10 ROWS 1;
 COMMENT ON FUNCTION stash.session_get_by_token(text, boolean) IS
 'The session of a token as it is committed now, whatever the isolation level; no row when the token is unknown, was rotated away, or its session expired or ended. touch: it counts as used now.';
 

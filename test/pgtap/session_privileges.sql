@@ -37,7 +37,7 @@ CREATE TABLE calls AS SELECT replace(replace(c, '$id', quote_literal(:'s_id')), 
     'SELECT stash.session_delete($id)']) AS c;
 SELECT set_eq($$SELECT substring(call FROM 'session_\w+') FROM calls$$, $$SELECT proname FROM pg_proc WHERE pronamespace = 'stash'::regnamespace
     AND proname LIKE 'session\_%' AND prorettype <> 'trigger'::regtype
-    AND proname NOT IN ('session_find', 'session_find_by_token', 'session_freshest', 'session_lives')$$, 'these are all functions of sessions');
+    AND proname NOT IN ('session_freshest', 'session_lives')$$, 'these are all functions of sessions');
 SELECT is(attempt('stash_nobody', call), '42501', 'nobody: ' || call) FROM calls;
 SELECT is(attempt('stash_cacher', call), '42501', 'cache, monitor and admin are not: ' || call) FROM calls;
 SELECT is((SELECT version FROM stash.session_get(:'s_id')), 1::bigint, 'nothing has changed');

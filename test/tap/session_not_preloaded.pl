@@ -29,8 +29,6 @@ my ($id, $token) = begin_session($node, q{'u', 'agent', '{"a": 1}', idle_ttl => 
 my ($other, $other_token) = begin_session($node, q{'u'});
 my %calls = (
     session_create => [ q{count(*) FROM stash.session_create('v')}, '1' ],
-    session_find => [ qq{(f).id = '$id' FROM stash.session_find('$id', false) AS f}, 't' ],
-    session_find_by_token => [ qq{(f).id = '$id' FROM stash.session_find_by_token('$token', false) AS f}, 't' ],
     session_get => [ qq{data FROM stash.session_get('$id', true)}, '{"a": 1}' ],
     session_get_by_token => [ qq{id FROM stash.session_get_by_token('$token')}, $id ],
     session_touch => [ qq{stash.session_touch('$id')}, 't' ],
@@ -48,7 +46,7 @@ my %calls = (
     session_freshest => [ qq{stash.session_freshest('$id', '2020-01-01 UTC') = '2020-01-01 UTC'}, 't' ],
     session_lives => [ q{stash.session_lives('infinity', NULL, now())}, 't' ]);
 my %triggers = map { $_ => 1 } qw(session_row_changed session_truncated session_history_guard);
-my @order = qw(session_create session_find session_find_by_token session_get session_get_by_token session_touch session_update
+my @order = qw(session_create session_get session_get_by_token session_touch session_update
   session_extend session_rotate_token session_list session_get_active_count session_revoke_others session_history session_analytics
   session_bulk_delete session_delete session_freshest session_lives session_cleanup_inactive);
 is(sql(q{SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc

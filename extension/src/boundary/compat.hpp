@@ -52,6 +52,14 @@ inline bool may_use_schema(Oid schema, Oid role) {
 #endif
 }
 
+inline bool may_execute(Oid function, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+  return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
 // PostgreSQL 16 can insert into summarizing indexes alone.
 inline void insert_index_tuples(ResultRelInfo* target, TupleTableSlot* slot, EState* state) {
 #if PG_VERSION_NUM >= 160000

@@ -10,6 +10,7 @@
 #include "cache/tie.hpp"
 #include "cache/transaction.hpp"
 #include "session/live_touch.hpp"
+#include "session/session_scan.hpp"
 #include "session/statement.hpp"
 #include "session/upkeep.hpp"
 #include "snapshot/upkeep.hpp"
@@ -44,6 +45,7 @@ void _PG_init(void) {
   stash::install_tie_hooks();
   stash::install_fetch_hook();
   stash::install_size_hook();
+  stash::install_session_scan();
   stash::install_utility_hook();
 }
 }

@@ -55,48 +55,65 @@ session_id id_argument(FunctionCallInfo fcinfo, int index) {
   return session_id_of(PG_GETARG_DATUM(index));
 }
 
-namespace {
-
-// Columns that are borrowed from a record; the caller's memory context holds them.
-void form_columns(const session_record& record, timestamp seen_at, Datum* columns, bool* nulls) {
+void form_column(const session_record& record, timestamp seen_at, int column, Datum* value,
+                 bool* null) {
   const session_facts& facts = record.facts;
-  columns[0] = uuid_datum(facts.id);
-  const auto text_column = [&](int at, session_field field, std::string_view text) {
-    nulls[at] = !record.has(field);
-    if (!nulls[at]) columns[at] = varlena_datum(text);
+  const auto text_column = [&](session_field field, std::string_view text) {
+    *null = !record.has(field);
+    if (!*null) *value = varlena_datum(text);
   };
-  const auto limit_column = [&](int at, timestamp limit) {
-    nulls[at] = limit == never;
-    columns[at] = TimestampTzGetDatum(limit);
+  const auto limit_column = [&](timestamp limit) {
+    *null = limit == never;
+    *value = TimestampTzGetDatum(limit);
   };
-  text_column(1, has_user, record.user_id);
-  text_column(2, has_agent, record.agent_id);
-  columns[3] = varlena_datum(record.data);
-  columns[4] = Int32GetDatum(facts.schema_version);
-  columns[5] = Int64GetDatum(facts.version);
-  columns[6] = TimestampTzGetDatum(facts.created_at);
-  columns[7] = TimestampTzGetDatum(facts.updated_at);
-  columns[8] = TimestampTzGetDatum(seen_at);
-  limit_column(9, facts.expires_at);
-  limit_column(10, facts.absolute_expires_at);
-  nulls[11] = facts.idle_limit == never;
-  columns[11] = Float8GetDatum(static_cast<double>(facts.idle_limit) / 1e6);
-  text_column(12, has_address, record.address);
-  text_column(13, has_user_agent, record.user_agent);
-}
-
-}  // namespace
-
-Datum return_session(FunctionCallInfo fcinfo, const session_record& record, timestamp seen_at) {
-  constexpr int column_count = 14;
-  const TypeCacheEntry* type =
-      lookup_type_cache(get_fn_expr_rettype(fcinfo->flinfo), TYPECACHE_TUPDESC);
-  if (type->tupDesc == nullptr || type->tupDesc->natts != column_count)
-    elog(ERROR, "the row type stash.session_state was expected");
-  Datum columns[column_count];
-  bool nulls[column_count] = {};
-  form_columns(record, seen_at, columns, nulls);
-  return HeapTupleGetDatum(heap_form_tuple(type->tupDesc, columns, nulls));
+  *null = false;
+  switch (column) {
+    case 0:
+      *value = uuid_datum(facts.id);
+      break;
+    case 1:
+      text_column(has_user, record.user_id);
+      break;
+    case 2:
+      text_column(has_agent, record.agent_id);
+      break;
+    case 3:
+      *value = varlena_datum(record.data);
+      break;
+    case 4:
+      *value = Int32GetDatum(facts.schema_version);
+      break;
+    case 5:
+      *value = Int64GetDatum(facts.version);
+      break;
+    case 6:
+      *value = TimestampTzGetDatum(facts.created_at);
+      break;
+    case 7:
+      *value = TimestampTzGetDatum(facts.updated_at);
+      break;
+    case 8:
+      *value = TimestampTzGetDatum(seen_at);
+      break;
+    case 9:
+      limit_column(facts.expires_at);
+      break;
+    case 10:
+      limit_column(facts.absolute_expires_at);
+      break;
+    case 11:
+      *null = facts.idle_limit == never;
+      *value = Float8GetDatum(static_cast<double>(facts.idle_limit) / 1e6);
+      break;
+    case 12:
+      text_column(has_address, record.address);
+      break;
+    case 13:
+      text_column(has_user_agent, record.user_agent);
+      break;
+    default:
+      elog(ERROR, "stash.session_state has no column %d", column + 1);
+  }
 }
 
 }  // namespace stash

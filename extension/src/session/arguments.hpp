@@ -18,7 +18,9 @@ std::string_view view_of(const text* value);
 // 22004 when NULL.
 session_id id_argument(FunctionCallInfo fcinfo, int index);
 
-// The row of a function that returns stash.session_state.
-Datum return_session(FunctionCallInfo fcinfo, const session_record& record, timestamp seen_at);
+// A column of stash.session_state, counted from 0, in the caller's memory context.
+inline constexpr int session_columns = 14;
+void form_column(const session_record& record, timestamp seen_at, int column, Datum* value,
+                 bool* null);
 
 }  // namespace stash

@@ -1,84 +1,41 @@
-// SQL entry points that read: session_find (session_get), session_find_by_token
-// (session_get_by_token), session_touch, session_freshest.
+// SQL entry points that read: session_get, session_get_by_token, session_touch, session_freshest.
 //
-// The hot copy answers when there is one. Its last touch may lag behind the tables' when memory
-// gave the session's slot away; then, and only when it matters, the tables are asked.
+// Where the first two stand alone in FROM, session_scan.cpp reads in their place.
 #include "boundary/guard.hpp"
-#include "boundary/pause_point.hpp"
+#include "cache/rows.hpp"
 #include "session/arguments.hpp"
-#include "session/hot.hpp"
 #include "session/live_touch.hpp"
+#include "session/reading.hpp"
 #include "session/table.hpp"
-#include "session/token.hpp"
 
 #include "boundary/postgres.hpp"
 
 namespace stash {
 namespace {
 
-struct living_session {
-  std::optional<session_record> record;
-  timestamp seen_at = 0;
-  timestamp judged_at = 0;
-};
-
-// Memory is asked for the last touch only when it matters.
-living_session judged(const session_record& record, timestamp now, bool exact) {
-  const bool matters = exact || record.facts.idle_limit != never;
-  const timestamp seen = matters ? freshest_touch(record.facts) : record.facts.seen_at;
-  if (ended_by(record.facts, seen, now) != session_end::none) return {};
-  return {record, seen, now};
-}
-
-// exact: the caller shows the last touch.
-living_session find_living(const session_lookup& what, bool exact) {
-  timestamp now = GetCurrentTimestamp();
-  if (const auto hot = read_hot(what, now)) {
-    const living_session found = judged(*hot, now, exact);
-    const bool expired = now >= hot->facts.expires_at;
-    if ((found.record && !exact) || expired || touch_is_exact(hot->facts)) return found;
-  }
-  std::string_view bytes;
-  const auto read = read_table(what, &bytes);
-  if (!read) return {};
-  now = GetCurrentTimestamp();
-  const living_session found = judged(*read, now, exact);
-  pause_here(pause_point::session_read);
-  if (found.record) fill_hot(what, *read, bytes);
-  return found;
-}
-
-Datum show(FunctionCallInfo fcinfo, const session_lookup& what, bool touch) {
-  const living_session found = find_living(what, !touch);
-  if (!found.record) PG_RETURN_NULL();
-  const bool touches = touch && !RecoveryInProgress();
-  const timestamp seen = touches ? Max(found.seen_at, found.judged_at) : found.seen_at;
-  if (touches) touch_session(found.record->facts, seen);
-  return return_session(fcinfo, *found.record, seen);
+Datum show(FunctionCallInfo fcinfo, session_function function) {
+  const row_set rows(fcinfo);
+  if (PG_ARGISNULL(0)) return static_cast<Datum>(0);
+  const auto what = lookup_of(function, PG_GETARG_DATUM(0));
+  if (!what) return static_cast<Datum>(0);
+  const bool touch = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+  const living_session found = find_and_touch(*what, touch);
+  if (!found.record) return static_cast<Datum>(0);
+  Datum columns[session_columns];
+  bool nulls[session_columns];
+  for (int i = 0; i < session_columns; i++)
+    form_column(*found.record, found.seen_at, i, &columns[i], &nulls[i]);
+  rows.add(columns, nulls);
+  return static_cast<Datum>(0);
 }
 
 }  // namespace
 
-// session_find(id, touch)
-STASH_FUNCTION(session_find) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  session_lookup what;
-  what.id = session_id_of(PG_GETARG_DATUM(0));
-  return show(fcinfo, what, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-}
+// session_get(id, touch)
+STASH_FUNCTION(session_get) { return show(fcinfo, session_function::get); }
 
-// session_find_by_token(token, touch)
-STASH_FUNCTION(session_find_by_token) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const text* given = PG_GETARG_TEXT_PP(0);
-  const std::string_view token = view_of(given);
-  // Whatever else a client sends is no token: it finds nothing, and no message repeats it.
-  if (token.size() != token_size) PG_RETURN_NULL();
-  session_lookup what;
-  what.by = lookup_by::token;
-  what.token = hash_token(token);
-  return show(fcinfo, what, !PG_ARGISNULL(1) && PG_GETARG_BOOL(1));
-}
+// session_get_by_token(token, touch)
+STASH_FUNCTION(session_get_by_token) { return show(fcinfo, session_function::get_by_token); }
 
 // session_touch(id)
 STASH_FUNCTION(session_touch) {
