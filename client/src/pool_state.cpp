@@ -15,6 +15,16 @@ steady::time_point expiry(const pool_options& options, steady::time_point now) {
   return now + std::chrono::duration_cast<steady::duration>(options.max_lifetime * factor(random));
 }
 
+// What a thread gave back last, and when. The address is compared only.
+struct last_release {
+  const pool_state* pool = nullptr;
+  steady::time_point when;
+};
+thread_local last_release released;
+
+// A thread that comes back within this time is in a loop of calls.
+constexpr std::chrono::microseconds at_once{20};
+
 }  // namespace
 
 std::unique_ptr<connection> pool_state::make_connection() {
@@ -76,11 +86,62 @@ void pool_state::pass_on_place() {
   next->called.notify_one();
 }
 
+bool pool_state::comes_back(steady::time_point now) const {
+  return released.pool == this && now - released.when < at_once;
+}
+
+pool_slot* pool_state::take_idle() {
+  pool_slot* slot = idle.back();
+  idle.pop_back();
+  slot->kept = false;
+  return slot;
+}
+
+// What is kept for the calling thread, if its turn is not over. If it is, the first in line gets
+// it.
+pool_slot* pool_state::take_kept(steady::time_point now) {
+  const auto mine = std::find_if(idle.begin(), idle.end(), [](const pool_slot* each) {
+    return each->kept && each->thread == std::this_thread::get_id();
+  });
+  if (mine == idle.end()) return nullptr;
+  pool_slot* slot = *mine;
+  idle.erase(mine);
+  slot->kept = false;
+  if (now < slot->turn_ends) return slot;
+  slot->idle_since = now;
+  hand_over(slot);
+  return nullptr;
+}
+
+// To the first in line; there is one.
+void pool_state::hand_over(pool_slot* slot) {
+  pool_waiter* next = waiters.front();
+  waiters.pop_front();
+  slot->turn_ends = {};
+  next->slot = slot;
+  // Under the lock: the waiter's condition variable goes when it has seen its slot.
+  next->called.notify_one();
+}
+
+// Kept for threads that did not come back.
+void pool_state::hand_over_forgotten(steady::time_point now) {
+  for (std::size_t i = 0; i < idle.size() && !waiters.empty();) {
+    pool_slot* slot = idle[i];
+    if (now - slot->idle_since < at_once) {
+      i++;
+      continue;
+    }
+    idle.erase(idle.begin() + static_cast<std::ptrdiff_t>(i));
+    slot->kept = false;
+    hand_over(slot);
+  }
+}
+
 // Makes a slot ready for its borrower: replaces its connection when it is too old or gives no sign
 // of life after a long rest.
 pool_slot* pool_state::lend(std::unique_lock<std::mutex>& lock, pool_slot* slot,
-                            std::source_location where) {
-  const steady::time_point now = steady::now();
+                            pool_request asked) {
+  const steady::time_point now = asked.now;
   const bool old = now >= slot->expires;
   const bool rested =
       now - slot->idle_since >= options.check_after || slot->idle_since <= broken_at;
@@ -98,9 +159,12 @@ pool_slot* pool_state::lend(std::unique_lock<std::mutex>& lock, pool_slot* slot,
       lock.lock();
       slot = connect(lock);
     }
+    asked.now = steady::now();
   }
-  slot->since = steady::now();
-  slot->where = where;
+  if (asked.now >= slot->turn_ends) slot->turn_ends = asked.now + options.turn;
+  slot->returning = asked.returning;
+  slot->since = asked.now;
+  slot->where = asked.where;
   slot->thread = std::this_thread::get_id();
   slot->reported = false;
   slot->lent = true;
@@ -117,7 +181,13 @@ pool_slot* pool_state::wait_in_line(std::unique_lock<std::mutex>& lock,
   waiters.push_back(&mine);
   figures.most_waiting = std::max(figures.most_waiting, waiters.size());
   const auto served = [&] { return mine.slot != nullptr || mine.may_connect || mine.turned_away; };
-  if (!mine.called.wait_until(lock, deadline, served)) {
+  for (steady::time_point until = begun; !served() && until < deadline;) {
+    until =
+        std::min(deadline, steady::now() + std::max<steady::duration>(2 * options.turn, at_once));
+    if (options.turn.count() == 0) until = deadline;
+    if (!mine.called.wait_until(lock, until, served)) hand_over_forgotten(steady::now());
+  }
+  if (!served()) {
     waiters.erase(std::find(waiters.begin(), waiters.end(), &mine));
     figures.timeouts++;
     throw timeout_error("no connection of the pool became free in time (" +
@@ -131,34 +201,34 @@ pool_slot* pool_state::wait_in_line(std::unique_lock<std::mutex>& lock,
 }
 
 pool_slot* pool_state::acquire(steady::time_point deadline, std::source_location where) {
+  pool_request asked(where);
+  asked.returning = comes_back(asked.now);
   std::unique_lock lock(mutex);
   if (closed) throw usage_error("the pool is closed");
+  if (!waiters.empty()) {
+    if (pool_slot* mine = take_kept(asked.now)) return lend(lock, mine, asked);
+  }
   if (waiters.empty()) {
-    if (!idle.empty()) {
-      pool_slot* slot = idle.back();
-      idle.pop_back();
-      return lend(lock, slot, where);
-    }
+    if (!idle.empty()) return lend(lock, take_idle(), asked);
     if (open < options.max_size) {
       open++;
-      return lend(lock, connect(lock), where);
+      return lend(lock, connect(lock), asked);
     }
   }
-  return lend(lock, wait_in_line(lock, deadline), where);
+  pool_slot* slot = wait_in_line(lock, deadline);
+  asked.now = steady::now();
+  return lend(lock, slot, asked);
 }
 
 pool_slot* pool_state::try_acquire(std::source_location where) {
+  const pool_request asked(where);
   std::unique_lock lock(mutex);
   if (closed) throw usage_error("the pool is closed");
   if (!waiters.empty()) return nullptr;
-  if (!idle.empty()) {
-    pool_slot* slot = idle.back();
-    idle.pop_back();
-    return lend(lock, slot, where);
-  }
+  if (!idle.empty()) return lend(lock, take_idle(), asked);
   if (open >= options.max_size) return nullptr;
   open++;
-  return lend(lock, connect(lock), where);
+  return lend(lock, connect(lock), asked);
 }
 
 void pool_state::release(pool_slot* slot, bool discard) noexcept {
@@ -167,6 +237,7 @@ void pool_state::release(pool_slot* slot, bool discard) noexcept {
   std::unique_ptr<pool_slot> gone;
   {
     const std::lock_guard lock(mutex);
+    released = {this, now};
     figures.on_loan--;
     if (!slot->link->usable()) broken_at = now;
     if (dirty || closed || open > options.max_size || !fit(*slot, now)) {
@@ -176,19 +247,15 @@ void pool_state::release(pool_slot* slot, bool discard) noexcept {
         figures.closed_old++;
       gone = take_out(slot);
       pass_on_place();
-    } else if (!waiters.empty()) {
-      pool_waiter* next = waiters.front();
-      waiters.pop_front();
-      slot->lent = false;
-      slot->idle_since = now;
-      next->slot = slot;
-      // Under the lock: the waiter's condition variable goes when it has seen its slot.
-      next->called.notify_one();
     } else {
       // One that was only looked at keeps its rest.
-      if (slot->lent) slot->idle_since = now;
+      if (slot->lent || !waiters.empty()) slot->idle_since = now;
+      slot->kept = slot->lent && slot->returning && now < slot->turn_ends;
       slot->lent = false;
-      idle.push_back(slot);
+      if (!waiters.empty() && !slot->kept)
+        hand_over(slot);
+      else
+        idle.push_back(slot);
     }
     if (closed) changed.notify_all();
   }

@@ -4,8 +4,13 @@
 // slot: its borrower, or the pool while the slot stands in `idle`. No connection is made, asked or
 // closed under the lock.
 // Invariants: `open` counts slots and promises to connect, never more than max_size when a new one
-// is made; nobody waits while a connection is idle or may be made; waiters are served in the order
-// in which they came.
+// is made; nobody waits while a connection is idle or may be made, unless it is kept for the thread
+// that gave it back a moment ago; waiters are served in the order in which they came.
+//
+// Turns: a thread that asks again right after giving back keeps its connection while others wait,
+// until pool_options::turn is over. Strictly in order, each call would cost a switch of threads
+// more, a third of what threads in a loop can do. Such a thread wakes nobody when it gives back: if
+// it does not return after all, the first waiter to look (each looks after two turns) takes it.
 #pragma once
 
 #include <condition_variable>
@@ -25,12 +30,15 @@ struct pool_slot {
   std::unique_ptr<connection> link;
   steady::time_point expires;
   steady::time_point idle_since;
+  steady::time_point turn_ends;
   // Of the present loan.
   steady::time_point since;
   std::source_location where;
   std::thread::id thread;
   bool reported = false;
   bool lent = false;
+  bool returning = false;  // the present loan followed right upon another one of its thread
+  bool kept = false;       // idle, but for its thread while others wait
 };
 
 // Somebody in line. Gets a slot, or the promise of a place for a connection of its own.
@@ -39,6 +47,15 @@ struct pool_waiter {
   pool_slot* slot = nullptr;
   bool may_connect = false;
   bool turned_away = false;  // the pool was closed
+};
+
+// Somebody who asks for a connection.
+struct pool_request {
+  explicit pool_request(std::source_location where) : where(where), now(steady::now()) {}
+
+  std::source_location where;
+  steady::time_point now;
+  bool returning = false;  // see pool_slot
 };
 
 struct pool_state {
@@ -70,7 +87,12 @@ struct pool_state {
 
  private:
   pool_slot* wait_in_line(std::unique_lock<std::mutex>& lock, steady::time_point deadline);
-  pool_slot* lend(std::unique_lock<std::mutex>& lock, pool_slot* slot, std::source_location where);
+  pool_slot* lend(std::unique_lock<std::mutex>& lock, pool_slot* slot, pool_request asked);
+  [[nodiscard]] bool comes_back(steady::time_point now) const;
+  pool_slot* take_idle();
+  pool_slot* take_kept(steady::time_point now);
+  void hand_over(pool_slot* slot);
+  void hand_over_forgotten(steady::time_point now);
   pool_slot* connect(std::unique_lock<std::mutex>& lock);
   std::unique_ptr<connection> make_connection();
   bool fit(const pool_slot& slot, steady::time_point now) const;

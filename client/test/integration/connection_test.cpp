@@ -244,8 +244,9 @@ TEST(restart, the_pool_finds_its_way) {
     // As the server's own user, whoever runs the tests.
     stash::connection on({});
     const std::string data = on.execute("SHOW data_directory").text(0, 0);
-    on.command("COPY (SELECT 1) TO PROGRAM 'setsid " + std::string(bin) + "/pg_ctl -D " + data +
-               " -l " + data + "/restart.log -m fast -w restart >/dev/null 2>&1 &'");
+    on.command("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; setsid " + std::string(bin) +
+               "/pg_ctl -D " + data + " -l " + data +
+               "/restart.log -m fast -w restart >/dev/null 2>&1 &'");
   }
   EXPECT_TRUE(eventually([&] {
     try {

@@ -55,6 +55,35 @@ TEST(pool, first_come_first_served) {
   EXPECT_GT(figures.wait_longest.count(), 0);
 }
 
+TEST(pool, a_thread_in_a_loop_keeps_its_turn_and_no_longer) {
+  for (const auto turn : {1000us, 0us}) {
+    stash::pool pool({.max_size = 1, .turn = turn});
+    std::atomic<bool> stop = false, served = false;
+    std::thread loop([&] {
+      while (!stop) (void)pool.acquire()->usable();
+    });
+    std::thread other([&] {
+      for (int i = 0; i < 20; i++) (void)pool.acquire_for(10s)->execute("SELECT 1");
+      served = true;
+    });
+    other.join();
+    stop = true;
+    loop.join();
+    EXPECT_TRUE(served);
+    // One that gives back and does not come again keeps nobody waiting.
+    std::optional<stash::pooled_connection> mine;
+    for (int i = 0; i < 3; i++) {
+      mine.reset();
+      mine = pool.acquire();
+    }
+    std::thread last([&] { (void)pool.acquire_for(10s); });
+    EXPECT_TRUE(waits(pool, 1));
+    mine.reset();
+    last.join();
+    EXPECT_EQ(pool.statistics().idle, 1u);
+  }
+}
+
 TEST(pool, waiting_has_a_deadline) {
   stash::pool pool(options(1));
   const auto held = pool.acquire();
