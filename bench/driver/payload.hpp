@@ -14,6 +14,8 @@ namespace stash::bench {
 inline constexpr int key_size = 16;
 inline constexpr int value_size = 250;
 inline constexpr std::uint64_t first_key = 1'000'000'000'000'000;
+// The key count of the tables that do not vary it.
+inline constexpr std::uint64_t usual_keys = 100'000;
 
 // SplitMix64: a few instructions a number, good enough to spread keys evenly.
 class random_source {

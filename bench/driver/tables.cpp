@@ -14,7 +14,7 @@ const std::map<std::string, table_printer> printers = {
     {"single", print_single},   {"many", print_many},           {"pipeline", print_pipeline},
     {"keys", print_keys},       {"memory", print_memory},       {"tags", print_tags},
     {"driver", print_driver},   {"hugepages", print_hugepages}, {"sessions", print_sessions},
-    {"reclaim", print_reclaim},
+    {"reclaim", print_reclaim}, {"client", print_client},
 };
 
 }  // namespace

@@ -8,9 +8,7 @@
 
 namespace stash::bench {
 
-// What the tables share. The key count of the tables that do not vary it:
-inline constexpr std::uint64_t usual_keys = 100'000;
-
+// What the tables share.
 struct table_run {
   const options& chosen;
   validity checks;
@@ -33,6 +31,7 @@ void print_tags(table_run& run);      // invalidation by tag
 void print_driver(table_run& run);    // what the driver itself costs
 void print_sessions(table_run& run);  // requests, log-ins, WAL
 void print_reclaim(table_run& run);   // a million expired sessions, beside log-ins
+void print_client(table_run& run);    // the C++ client
 
 // How long the tables of operations a second measure.
 pace rate_pace(const options& chosen, int clients);
