@@ -1,6 +1,7 @@
 // See stash/client.hpp.
 #include "stash/client.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include "backoff.hpp"
@@ -17,9 +18,23 @@ client::client(std::shared_ptr<pool> shared, client_options options)
 
 client::~client() = default;
 
+pooled_connection client::acquire() {
+  if (options_.reconnect_for.count() == 0) return connections_->acquire();
+  constexpr int longest_pause = 6;  // 5 ms * 2^5
+  const auto until = std::chrono::steady_clock::now() + options_.reconnect_for;
+  for (int attempt = 1;; attempt++) {
+    try {
+      return connections_->acquire();
+    } catch (const connection_error&) {
+      if (std::chrono::steady_clock::now() >= until) throw;
+    }
+    pause_before_retry(std::min(attempt, longest_pause), {});
+  }
+}
+
 expected<result> client::execute_once(std::string_view sql, const parameters& values) {
   try {
-    const pooled_connection on = connections_->acquire();
+    const pooled_connection on = acquire();
     return on->try_execute(sql, values, options_.call_timeout);
   } catch (const error& failed) {
     // Of the pool: closed, exhausted, or nobody to connect to.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "connecting.hpp"
 #include "exchange.hpp"
@@ -63,11 +64,17 @@ connection::lookup connection::find(std::string_view sql) {
   return {nullptr, statements_.size() < most_prepared};
 }
 
-std::string connection::next_name() const { return "stash_" + std::to_string(statements_.size()); }
+// Made from text and types: behind a pooler, where others prepare on the same session, a name then
+// never stands for somebody else's statement.
+std::string connection::next_name() const {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016zx", std::hash<std::string>{}(key_));
+  return std::string("stash_") + digits;
+}
 
 void connection::remember(std::string_view sql) {
-  std::string name = next_name();
   (void)find(sql);
+  std::string name = next_name();
   statements_.emplace(key_, std::move(name));
 }
 

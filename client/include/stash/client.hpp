@@ -46,7 +46,7 @@ class STASH_API client : private executor {
     for (int attempt = 1;; attempt++) {
       bool committing = false;
       try {
-        pooled_connection on = connections_->acquire();
+        pooled_connection on = acquire();
         transaction mine(*on, options);
         if constexpr (std::is_void_v<decltype(work(mine))>) {
           work(mine);
@@ -90,6 +90,7 @@ class STASH_API client : private executor {
   expected<result> execute_once(std::string_view sql, const parameters& values);
   void report(std::string_view sql, std::chrono::steady_clock::time_point begun, bool failed,
               const failure* why, int attempts) noexcept;
+  [[nodiscard]] pooled_connection acquire();
   static void pause_before_retry(int attempt, const transaction_options& options);
 
   std::shared_ptr<pool> connections_;

@@ -14,6 +14,10 @@ namespace stash {
 struct client_options {
   /// A call that changes nothing is done again when its connection breaks, this often.
   int read_attempts = 3;
+  /// While no connection can be made, as during a restart or a failover, calls and transactions try
+  /// again for so long: nothing was sent yet, so that is safe for changes too. 0: they fail at
+  /// once. Not in coroutines, whose calls fail at once always.
+  std::chrono::milliseconds reconnect_for{0};
   /// A statement that takes longer is cancelled (timeout_error).
   std::optional<std::chrono::milliseconds> call_timeout = {};
   /// Called after each call, in the caller's thread; must not throw.

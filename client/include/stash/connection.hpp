@@ -94,7 +94,8 @@ class STASH_API connection {
   using deadline = std::optional<std::chrono::steady_clock::time_point>;
   // Takes a connection over that was made elsewhere.
   connection(connection_options options, PGconn* connected);
-  // With the types of the parameters that fill() saw last.
+  // With the types of the parameters that fill() saw last. next_name() is for what was looked up
+  // last.
   lookup find(std::string_view sql);
   [[nodiscard]] std::string next_name() const;
   void remember(std::string_view sql);

@@ -11,6 +11,7 @@
 #include "stash/nothrow.hpp"
 #include "stash/pipeline.hpp"
 #include "stash/pool.hpp"
+#include "stash/replicas.hpp"
 #include "stash/secret.hpp"
 #include "stash/sessions.hpp"
 #include "stash/transaction.hpp"

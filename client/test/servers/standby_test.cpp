@@ -1,0 +1,201 @@
+// A primary and a standby: reads that may be old, several hosts, a restart and a failover in the
+// middle of everything.
+#include "servers.hpp"
+
+namespace {
+
+using namespace test;
+
+class standby : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!may_make_servers()) return;
+    primary = std::make_unique<own_server>("primary");
+    stash::connection on({.conninfo = primary->conninfo()});
+    on.command(
+        "CREATE EXTENSION pg_stash; CREATE TABLE counter (n bigint);"
+        "INSERT INTO counter VALUES (0)");
+    second = std::make_unique<own_server>("standby", *primary);
+  }
+  static void TearDownTestSuite() {
+    second.reset();
+    primary.reset();
+  }
+  void SetUp() override {
+    if (!may_make_servers()) GTEST_SKIP() << "STASH_STAGE is not set: no servers of our own";
+  }
+  // The standby first, so that whoever looks for a primary has to pass it.
+  static std::string both(const std::string& wanted) {
+    return "host=" + second->socket() + "," + primary->socket() +
+           " port=" + std::to_string(second->port) + "," + std::to_string(primary->port) +
+           " user=postgres dbname=postgres target_session_attrs=" + wanted;
+  }
+  static void caught_up() {
+    stash::connection one({.conninfo = primary->conninfo()}), two({.conninfo = second->conninfo()});
+    const std::string position = one.execute("SELECT pg_current_wal_insert_lsn()::text").text(0, 0);
+    EXPECT_TRUE(eventually([&] {
+      return two
+          .execute("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn",
+                   stash::parameters().add(position))
+          .boolean(0, 0);
+    }));
+  }
+
+  static std::unique_ptr<own_server> primary, second;
+};
+
+std::unique_ptr<own_server> standby::primary, standby::second;
+
+TEST_F(standby, several_hosts) {
+  stash::connection writing({.conninfo = both("read-write")});
+  EXPECT_FALSE(writing.read_only());
+  stash::connection reading({.conninfo = both("standby")});
+  EXPECT_TRUE(reading.read_only());
+  EXPECT_EQ(reading.execute("SELECT n FROM counter").integer(0, 0), 0);
+}
+
+TEST_F(standby, options_that_cannot_be) {
+  stash::client client({.conninfo = primary->conninfo()});
+  EXPECT_THROW(stash::replicas(client, {}), stash::usage_error);
+  EXPECT_THROW(stash::replicas(client, {.pools = {{}}, .max_staleness = 1s, .check_every = 1s}),
+               stash::usage_error);
+}
+
+TEST_F(standby, answers_reads) {
+  stash::client client({.conninfo = primary->conninfo()});
+  const auto created = client.sessions().create({.user_id = "replicated"});
+  caught_up();
+  stash::replicas replicas(client, {.pools = {{.conninfo = second->conninfo()}}});
+  auto sessions = replicas.sessions();
+  EXPECT_TRUE(sessions.get(created.id).has_value());
+  EXPECT_EQ(sessions.list({.user_id = "replicated"}).size(), 1u);
+  EXPECT_EQ(sessions.active_count({.user_id = "replicated"}), 1);
+  EXPECT_TRUE(sessions.history(std::string("replicated")).empty());
+  EXPECT_FALSE(sessions.analytics().empty());
+  EXPECT_TRUE(replicas.read("SELECT pg_is_in_recovery()").boolean(0, 0));
+  EXPECT_EQ(replicas.read("SELECT $1 + 1", 41).integer(0, 0), 42);
+  EXPECT_EQ(replicas.status()[0].reads, 7u);
+  EXPECT_TRUE(replicas.status()[0].usable);
+  EXPECT_LT(*replicas.status()[0].staleness, 60s);
+  EXPECT_EQ(replicas.reads_on_primary(), 0u);
+  try {
+    (void)replicas.read("UPDATE counter SET n = 0");
+    FAIL();
+  } catch (const stash::server_error& failed) {
+    EXPECT_EQ(failed.sqlstate(), "25006");
+  }
+  client.sessions().erase(created.id);
+}
+
+TEST_F(standby, one_that_is_behind_is_not_asked) {
+  stash::client client({.conninfo = primary->conninfo()});
+  stash::replicas replicas(client, {.pools = {{.conninfo = second->conninfo()}},
+                                    .max_staleness = 500ms,
+                                    .check_every = 50ms,
+                                    .avoid_for = 50ms});
+  const auto from_standby = [&] {
+    return replicas.read("SELECT pg_is_in_recovery()").boolean(0, 0);
+  };
+  EXPECT_TRUE(eventually(from_standby));
+  stash::connection control({.conninfo = second->conninfo()});
+  control.command("SELECT pg_wal_replay_pause()");
+  client.transact([](stash::transaction& work) { work.execute("UPDATE counter SET n = 1"); });
+  // From its bound on every read sees the commit, for the primary answers.
+  std::this_thread::sleep_for(500ms);
+  EXPECT_EQ(replicas.read("SELECT n FROM counter").integer(0, 0), 1);
+  EXPECT_FALSE(from_standby());
+  EXPECT_FALSE(replicas.status()[0].usable);
+  control.command("SELECT pg_wal_replay_resume()");
+  EXPECT_TRUE(eventually(from_standby));
+  client.transact([](stash::transaction& work) { work.execute("UPDATE counter SET n = 0"); });
+}
+
+TEST_F(standby, one_that_is_down_is_left_alone) {
+  stash::client client({.conninfo = primary->conninfo()});
+  stash::replicas replicas(
+      client, {.pools = {{.conninfo = second->conninfo()}, {.conninfo = "host=/nowhere"}}});
+  for (int i = 0; i < 6; i++) EXPECT_TRUE(replicas.read("SELECT true").boolean(0, 0));
+  EXPECT_EQ(replicas.status()[1].failures, 1u);
+  second->stop();
+  for (int i = 0; i < 6; i++) EXPECT_TRUE(replicas.read("SELECT true").boolean(0, 0));
+  EXPECT_GT(replicas.reads_on_primary(), 0u);
+  second->start();
+}
+
+// Threads that count in transactions and use the cache, while `disturb` does something to the
+// servers. What was acknowledged is there afterwards, and at most what had no answer besides.
+void count_through(const std::string& conninfo, const std::function<void()>& disturb) {
+  stash::client client({.conninfo = conninfo, .max_size = 4, .connect_timeout = 2s},
+                       {.reconnect_for = 60s});
+  const auto n = [&] {
+    return client.transact([](stash::transaction& work) {
+      return work.execute("SELECT n FROM counter").integer(0, 0);
+    });
+  };
+  const std::int64_t begun = n();
+  std::atomic<std::int64_t> acknowledged = 0, unknown = 0;
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; i++)
+    threads.emplace_back([&] {
+      while (!stop) {
+        try {
+          client.transact(
+              [](stash::transaction& work) { work.execute("UPDATE counter SET n = n + 1"); },
+              {.attempts = 20});
+          acknowledged++;
+          (void)client.cache().get<int>("counter");
+        } catch (const stash::error& failed) {
+          EXPECT_TRUE(failed.connection_lost()) << failed.what();
+          unknown++;
+        }
+      }
+    });
+  EXPECT_TRUE(eventually([&] { return acknowledged > 20; }));
+  disturb();
+  const std::int64_t then = acknowledged;
+  EXPECT_TRUE(eventually([&] { return acknowledged > then + 20; }));
+  stop = true;
+  for (auto& each : threads) each.join();
+  const std::int64_t counted = n() - begun;
+  EXPECT_GE(counted, acknowledged);
+  EXPECT_LE(counted, acknowledged + unknown);
+}
+
+TEST_F(standby, a_restart_in_the_middle_of_everything) {
+  count_through(primary->conninfo(), [] {
+    primary->stop();
+    primary->start();
+  });
+}
+
+// The last one: afterwards the standby is the primary.
+TEST_F(standby, the_failover) {
+  {
+    stash::connection on({.conninfo = primary->conninfo()});
+    on.command("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    on.command("SELECT pg_reload_conf()");
+    EXPECT_TRUE(eventually([&] {
+      return on.execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+                 .integer(0, 0) == 1;
+    }));
+  }
+  stash::client client({.conninfo = both("read-write"), .max_size = 2}, {.reconnect_for = 60s});
+  stash::replicas replicas(client, {.pools = {{.conninfo = second->conninfo()}}});
+  EXPECT_TRUE(replicas.read("SELECT pg_is_in_recovery()").boolean(0, 0));
+  count_through(both("read-write"), [] {
+    primary->stop();
+    second->promote();
+    // It carries on alone.
+    stash::connection on({.conninfo = second->conninfo()});
+    on.command("ALTER SYSTEM RESET synchronous_standby_names");
+    on.command("SELECT pg_reload_conf()");
+  });
+  // What was a standby is asked as the primary, in a transaction that is read only.
+  EXPECT_TRUE(eventually([&] {
+    (void)replicas.read("SELECT n FROM counter");
+    return replicas.reads_on_primary() > 0;
+  }));
+}
+
+}  // namespace
