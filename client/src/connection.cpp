@@ -4,8 +4,13 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+// Within this file: nothing of it is to be seen from outside.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 
 #include "connecting.hpp"
@@ -57,25 +62,34 @@ void connection::fill(const parameters& values) {
 
 connection::lookup connection::find(std::string_view sql) {
   constexpr std::size_t most_prepared = 500;
-  key_.assign(sql);
-  key_.append(reinterpret_cast<const char*>(types_.data()), types_.size() * sizeof types_[0]);
+  text_and_types_.assign(sql);
+  text_and_types_.append(reinterpret_cast<const char*>(types_.data()),
+                         types_.size() * sizeof types_[0]);
+  const XXH128_hash_t hash = XXH3_128bits(text_and_types_.data(), text_and_types_.size());
+  key_ = {hash.low64, hash.high64};
   const auto found = statements_.find(key_);
   if (found != statements_.end()) return {&found->second, true};
   return {nullptr, statements_.size() < most_prepared};
 }
 
 // Made from text and types: behind a pooler, where others prepare on the same session, a name then
-// never stands for somebody else's statement.
-std::string connection::next_name() const {
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016zx", std::hash<std::string>{}(key_));
-  return std::string("stash_") + digits;
+// never stands for another statement. And when it is unknown how an attempt to prepare ended (a
+// request to cancel may hit the server between the statement's making and its answer), the next
+// attempt has another name, for in a transaction it could not afford to find the first one taken.
+std::string connection::name_to_prepare() const {
+  char name[64];
+  int length =
+      std::snprintf(name, sizeof name, "stash_%016" PRIx64 "%016" PRIx64, key_.high, key_.low);
+  if (failed_to_prepare_ > 0)
+    length += std::snprintf(name + length, sizeof name - static_cast<std::size_t>(length), "_%u",
+                            failed_to_prepare_);
+  return {name, static_cast<std::size_t>(length)};
 }
 
-void connection::remember(std::string_view sql) {
-  (void)find(sql);
-  std::string name = next_name();
-  statements_.emplace(key_, std::move(name));
+void connection::prepared() { statements_.emplace(key_, name_to_prepare()); }
+
+bool connection::prepared_before(const failure& why) const {
+  return why.sqlstate() == "42P05" && !in_transaction();
 }
 
 // Behind the deadline the statement is cancelled, and what the server then says is read, so that

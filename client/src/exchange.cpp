@@ -39,6 +39,15 @@ failure exchange::told(const failure& why) const {
   return stopped_ && why.sqlstate() == "57014" ? *stopped_ : why;
 }
 
+bool exchange::note_prepared(const expected<result>& answer) {
+  if (answer || on_.prepared_before(answer.error())) {
+    on_.prepared();
+    return true;
+  }
+  on_.failed_to_prepare_++;
+  return false;
+}
+
 void exchange::give_up(const failure& why) {
   if (done_) return;
   fail(why);
@@ -116,7 +125,7 @@ bool statement_exchange::send() {
     const connection::lookup found = on_.find(sql_);
     if (found.name == nullptr && found.may_prepare) {
       stage_ = stage::preparing;
-      return PQsendPrepare(handle, on_.next_name().c_str(), std::string(sql_).c_str(),
+      return PQsendPrepare(handle, on_.name_to_prepare().c_str(), std::string(sql_).c_str(),
                            values_.count(), on_.types_.data()) != 0;
     }
     stage_ = stage::running;
@@ -144,14 +153,10 @@ void statement_exchange::end_of_results() {
     if (PQsendQuery(on_.native(), "DEALLOCATE ALL") == 0) end(lost());
     return;
   }
-  if (!got) return end(std::move(got));
+  const bool done = stage_ == stage::deallocating ? got.has_value() : note_prepared(got);
+  if (!done) return end(std::move(got));
+  if (stage_ == stage::deallocating) on_.statements_.clear();
   if (stopped_) return end(*stopped_);
-  if (stage_ == stage::deallocating) {
-    on_.statements_.clear();
-  } else {
-    on_.fill(values_);
-    on_.remember(sql_);
-  }
   stage_ = stage::first;
   to_send_ = true;
 }

@@ -37,6 +37,9 @@ class exchange {
   // Takes one result over, and hears of the end of a statement's results.
   virtual void take(PGresult* rows) = 0;
   virtual void end_of_results() = 0;
+  // Hears how the attempt to prepare what was looked up last has ended. Whether it is prepared now,
+  // also when whoever asked for it has been told to stop.
+  [[nodiscard]] bool note_prepared(const expected<result>& answer);
   // Ends with a failure for all that has no answer yet.
   virtual void fail(const failure& why) = 0;
   [[nodiscard]] failure lost() const;

@@ -61,7 +61,7 @@ bool pipeline_exchange::prepare_next(bool* prepares) {
     names_[next_] = found.name;
     if (found.name != nullptr || !found.may_prepare) continue;
     *prepares = true;
-    return PQsendPrepare(on_.native(), on_.next_name().c_str(), each.sql.c_str(),
+    return PQsendPrepare(on_.native(), on_.name_to_prepare().c_str(), each.sql.c_str(),
                          each.values.count(), on_.types_.data()) != 0;
   }
   return true;
@@ -120,12 +120,9 @@ void pipeline_exchange::take(PGresult* rows) {
 void pipeline_exchange::end_of_results() {
   PGresult* rows = std::exchange(last_, nullptr);
   if (stage_ == stage::preparing) {
-    const expected<result> prepared = on_.examine(rows);
-    if (!prepared) return give_up(prepared.error());
+    const expected<result> answer = on_.examine(rows);
+    if (!note_prepared(answer)) return give_up(answer.error());
     if (stopped_) return give_up(*stopped_);
-    const batch_entry& each = statements_[next_];
-    on_.fill(each.values);
-    on_.remember(each.sql);
     to_send_ = true;
     return;
   }

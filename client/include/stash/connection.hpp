@@ -94,29 +94,37 @@ class STASH_API connection {
   using deadline = std::optional<std::chrono::steady_clock::time_point>;
   // Takes a connection over that was made elsewhere.
   connection(connection_options options, PGconn* connected);
-  // With the types of the parameters that fill() saw last. next_name() is for what was looked up
-  // last.
+  // With the types of the parameters that fill() saw last. What follows is about the statement that
+  // was looked up last.
   lookup find(std::string_view sql);
-  [[nodiscard]] std::string next_name() const;
-  void remember(std::string_view sql);
+  [[nodiscard]] std::string name_to_prepare() const;
+  void prepared();
+  // Whether a failure to prepare says that the statement is there already.
+  [[nodiscard]] bool prepared_before(const failure& why) const;
   STASH_LOCAL void drive(detail::exchange& trip, deadline until);
   void cancel() noexcept;
   [[nodiscard]] expected<result> examine(PGresult* rows) const;
   void fill(const parameters& values);
 
   // A statement is prepared for the types of its parameters: the same text with others is another.
-  struct text_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
+  // Known by a hash of both that is wide enough to stand for them.
+  struct statement_key {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    bool operator==(const statement_key&) const = default;
+  };
+  struct key_hash {
+    std::size_t operator()(const statement_key& key) const { return key.low; }
   };
 
   connection_options options_;
   std::unique_ptr<PGconn, closer> handle_;
-  std::unordered_map<std::string, std::string, text_hash, std::equal_to<>> statements_;
-  // Scratch space for one call's parameters and the key of its statement.
-  std::string key_;
+  std::unordered_map<statement_key, std::string, key_hash> statements_;
+  // Attempts to prepare that failed; part of the names that follow.
+  unsigned failed_to_prepare_ = 0;
+  // Scratch space for one call's parameters, and the key of its statement.
+  statement_key key_;
+  std::string text_and_types_;
   std::vector<const char*> pointers_;
   std::vector<int> lengths_;
   std::vector<int> formats_;

@@ -1,4 +1,8 @@
 // Connections, transactions, pipelines; a server that restarts underneath.
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include "pipeline_exchange.hpp"
 #include "server.hpp"
 
 namespace {
@@ -23,6 +27,63 @@ TEST(connection, times_out_while_preparing) {
   other.command("COMMIT");
   EXPECT_EQ(on.execute("SELECT * FROM locked", {}, 10s).rows(), 0);
   other.command("DROP TABLE locked");
+}
+
+// As drive() would, but told to stop when the first message has just been sent: the answer says
+// that the statement is prepared all the same.
+void stop_while_preparing(stash::connection& on, stash::detail::exchange& trip) {
+  for (auto next = trip.advance(); next != stash::detail::want::nothing; next = trip.advance()) {
+    trip.stop({stash::failure_kind::timeout, "stopped"});
+    pollfd socket{PQsocket(on.native()), POLLIN, 0};
+    ASSERT_EQ(poll(&socket, 1, 10'000), 1);
+  }
+}
+
+TEST(connection, stopped_right_after_it_was_prepared) {
+  stash::connection on({});
+  const std::string mine = "SELECT 'mine'";
+  const parameters none;
+  stash::detail::statement_exchange one(on, mine, none);
+  stop_while_preparing(on, one);
+  EXPECT_EQ(one.answer().error().kind(), stash::failure_kind::timeout);
+  const std::vector<stash::detail::batch_entry> batched{{"SELECT 'batched'", {}, nullptr}};
+  stash::detail::pipeline_exchange several(on, batched);
+  stop_while_preparing(on, several);
+  EXPECT_EQ(several.answers()[0].error().kind(), stash::failure_kind::timeout);
+  EXPECT_EQ(on.execute(mine).text(0, 0), "mine");
+  stash::pipeline batch(on);
+  EXPECT_EQ(batch.add(batched[0].sql).add(mine).run()[0].text(0, 0), "batched");
+}
+
+// Whatever became of a statement whose preparation failed, it does not stand in the way.
+TEST(connection, prepares_under_another_name_after_a_failure) {
+  stash::connection on({}), other({});
+  const std::string sql = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '% LIKE %'";
+  const std::string first_choice = other.execute(sql).text(0, 0);
+  EXPECT_THROW(on.execute("SELEKT"), stash::server_error);
+  on.command("PREPARE " + first_choice + " AS SELECT 0");
+  on.command("BEGIN");
+  EXPECT_EQ(on.execute(sql).text(0, 0), first_choice + "_1");
+  on.command("COMMIT");
+}
+
+// As by somebody else behind a pooler.
+TEST(connection, takes_what_is_prepared_already) {
+  const std::string sql = "SELECT $1::int + 1 AS prepared_already";
+  const parameters values = parameters().add(std::int32_t{4});
+  stash::connection other({});
+  EXPECT_EQ(other.execute(sql, values).integer(0, 0), 5);
+  const std::string name =
+      other.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%_already'")
+          .text(0, 0);
+  for (const bool in_a_pipeline : {false, true}) {
+    stash::connection on({});
+    on.command("PREPARE " + name + " (int) AS " + sql);
+    const auto rows = in_a_pipeline
+                          ? std::move(stash::pipeline(on).add(sql, std::int32_t{4}).run()[0])
+                          : on.execute(sql, values);
+    EXPECT_EQ(rows.integer(0, 0), 5);
+  }
 }
 
 TEST(connection, one_text_with_different_types) {
