@@ -28,6 +28,8 @@
 CREATE SEQUENCE stash.memory_pool_id;
 CREATE SEQUENCE stash.memory_line_id;
 CREATE SEQUENCE stash.memory_part_id;
+-- A restore sets sequences in the order of their names: this one is right before parts can be stored.
+CREATE SEQUENCE stash.memory_added;
 
 CREATE TABLE stash.memory_pool (
     id bigint PRIMARY KEY DEFAULT nextval('stash.memory_pool_id'),
@@ -38,25 +40,26 @@ COMMENT ON TABLE stash.memory_pool IS
 'Within a pool equal parts are kept once. salt: goes into every hash of the pool, so that nobody can prepare collisions.';
 
 CREATE TABLE stash.memory_line (
-    id bigint PRIMARY KEY DEFAULT nextval('stash.memory_line_id'),
     pool bigint NOT NULL,
+    id bigint NOT NULL DEFAULT nextval('stash.memory_line_id'),
     last_version bigint NOT NULL DEFAULT 0,
     agent_id text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
+    PRIMARY KEY (pool, id),
     UNIQUE (agent_id, key)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE stash.memory_line IS
 'An (agent_id, key) and the number of its latest version, also when that is deleted';
-CREATE INDEX ON stash.memory_line (pool);
 
 CREATE TABLE stash.memory_version (
     pool bigint NOT NULL,
     line bigint NOT NULL,
     version bigint NOT NULL,
+    added bigint NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz,
     logical_size bigint NOT NULL,
-    id uuid PRIMARY KEY,
+    id uuid PRIMARY KEY WITH (fillfactor = 100),
     digest uuid NOT NULL,
     parent uuid,
     origin uuid,
@@ -66,11 +69,11 @@ CREATE TABLE stash.memory_version (
     tags text[],
     metadata jsonb,
     note text,
-    UNIQUE (line, version)
+    UNIQUE (line, version) WITH (fillfactor = 100)
 );
 COMMENT ON TABLE stash.memory_version IS
-'Versions; never changed but for pinned, and parent when that is deleted. parent: NULL stands for the version before in the line, the nil uuid for none. expires_at NULL: never. logical_size: bytes of the document as jsonb. origin: what stash.memory_snapshot_restore brought back. tags and metadata are NULL when empty.';
-CREATE INDEX memory_version_pool ON stash.memory_version (pool, id);
+'Versions; never changed but for pinned, and parent when that is deleted. parent: NULL stands for the version before in the line, the nil uuid for none. added: from a sequence, drawn while the pool is shared, so it is higher than all that were committed before the pool was last owned. expires_at NULL: never. logical_size: bytes of the document as jsonb. origin: what stash.memory_snapshot_restore brought back. tags and metadata are NULL when empty.';
+CREATE UNIQUE INDEX memory_version_pool ON stash.memory_version (pool, added) WITH (fillfactor = 100);
 CREATE INDEX memory_version_parent ON stash.memory_version (parent) WHERE parent IS NOT NULL;
 CREATE INDEX memory_version_expires ON stash.memory_version (expires_at)
     WHERE expires_at IS NOT NULL AND NOT pinned;
@@ -80,11 +83,10 @@ CREATE INDEX memory_version_metadata ON stash.memory_version USING gin (metadata
 
 CREATE TABLE stash.memory_part (
     pool bigint NOT NULL,
-    id bigint NOT NULL,
+    id bigint PRIMARY KEY WITH (fillfactor = 100),
     hash uuid NOT NULL,
     refs bytea,
     content jsonb,
-    PRIMARY KEY (pool, id),
     UNIQUE (pool, hash)
 );
 COMMENT ON TABLE stash.memory_part IS

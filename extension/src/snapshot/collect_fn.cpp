@@ -24,10 +24,10 @@ STASH_FUNCTION(memory_collect) {
   std::int64_t parts = 0;
   std::int64_t after = 0;
   const as_owner owner;
-  while (parts < most && work->begin(after)) {
+  for (bool busy = false; parts < most && work->begin(after, own::after_a_while, &busy);
+       busy = false) {
     after = work->pool();
     work->set_limit(most - parts);
-    bool busy = false;
     while (!busy && work->step(own::after_a_while, &busy)) CHECK_FOR_INTERRUPTS();
     parts += work->deleted();
     pools += busy ? 0 : 1;

@@ -1,7 +1,8 @@
 // See collector.hpp.
 #include "snapshot/collector.hpp"
 
-#include "boundary/context_object.hpp"
+#include <algorithm>
+
 #include "boundary/pause_point.hpp"
 #include "snapshot/locks.hpp"
 
@@ -31,33 +32,40 @@ statement drop_started{
     "DELETE FROM stash.memory_discard d WHERE d.pool OPERATOR(pg_catalog.=) $1 AND d.started",
     1,
     {INT8OID}};
-statement lines_of_pool{
-    "SELECT l.id, l.last_version FROM stash.memory_line l"
-    " WHERE l.pool OPERATOR(pg_catalog.=) $1 AND l.id OPERATOR(pg_catalog.>) $2"
-    " ORDER BY l.id LIMIT 1000",
-    2,
-    {INT8OID, INT8OID}};
-statement versions_of_line{
-    "SELECT v.version, v.refs, v.content IS NOT NULL FROM stash.memory_version v"
-    " WHERE v.line OPERATOR(pg_catalog.=) $1 AND v.version OPERATOR(pg_catalog.>) $2"
-    " ORDER BY v.version LIMIT 200",
-    2,
-    {INT8OID, INT8OID}};
-statement parts_below{
+// Hashes are spread evenly, so a share of them is a share of the parts, dead rows included.
+statement parts_by_hash{
     "SELECT p.id FROM stash.memory_part p WHERE p.pool OPERATOR(pg_catalog.=) $1"
-    " AND p.id OPERATOR(pg_catalog.<) $2 ORDER BY p.id DESC LIMIT 2000",
+    " AND p.hash OPERATOR(pg_catalog.>=) $2 AND p.hash OPERATOR(pg_catalog.<=) $3",
+    3,
+    {INT8OID, UUIDOID, UUIDOID}};
+// Brings the rows into memory, too, before anybody has to wait for them.
+statement sizes_of_parts{
+    "SELECT p.id, coalesce(pg_catalog.pg_column_size(p.content), 0)"
+    " FROM stash.memory_part p WHERE p.pool OPERATOR(pg_catalog.=) $1"
+    " AND p.id OPERATOR(pg_catalog.=) ANY ($2) ORDER BY p.id DESC",
     2,
-    {INT8OID, INT8OID}};
+    {INT8OID, INT8ARRAYOID}};
 statement delete_parts{
     "DELETE FROM stash.memory_part p WHERE p.pool OPERATOR(pg_catalog.=) $1"
     " AND p.id OPERATOR(pg_catalog.=) ANY ($2)",
     2,
     {INT8OID, INT8ARRAYOID}};
+// The latest first: of a line that has versions it finds one at once, however many are deleted.
+statement lines_with_latest{
+    "SELECT l.id, (SELECT v.version FROM stash.memory_version v"
+    " WHERE v.line OPERATOR(pg_catalog.=) l.id ORDER BY v.version DESC LIMIT 1) IS NULL"
+    " FROM (SELECT m.id FROM stash.memory_line m WHERE m.pool OPERATOR(pg_catalog.=) $1"
+    " AND m.id OPERATOR(pg_catalog.>) $2 ORDER BY m.id LIMIT $3) l ORDER BY l.id",
+    3,
+    {INT8OID, INT8OID, INT8OID}};
 statement delete_lines{
-    "DELETE FROM stash.memory_line l WHERE l.id OPERATOR(pg_catalog.=) ANY (ARRAY("
-    "SELECT e.id FROM stash.memory_line e WHERE e.pool OPERATOR(pg_catalog.=) $1"
-    " AND NOT EXISTS (SELECT FROM stash.memory_version v WHERE v.line OPERATOR(pg_catalog.=) e.id)"
-    " LIMIT 500))",
+    "DELETE FROM stash.memory_line l WHERE l.pool OPERATOR(pg_catalog.=) $1"
+    " AND l.id OPERATOR(pg_catalog.=) ANY ($2)",
+    2,
+    {INT8OID, INT8ARRAYOID}};
+statement anything_left{
+    "SELECT EXISTS (SELECT FROM stash.memory_line l WHERE l.pool OPERATOR(pg_catalog.=) $1)"
+    " OR EXISTS (SELECT FROM stash.memory_part q WHERE q.pool OPERATOR(pg_catalog.=) $1)",
     1,
     {INT8OID}};
 statement delete_pool{
@@ -67,37 +75,63 @@ statement delete_pool{
     1,
     {INT8OID}};
 
-// How many parts are deleted in one go: some milliseconds, for which creators wait.
-constexpr std::size_t batch = 500;
-constexpr std::uint64_t lines_at_once = 1000;
-constexpr std::uint64_t versions_at_once = 200;
+// Stored bytes that are deleted in one go, unless a single part has more.
+constexpr std::int64_t batch_bytes = 2'000'000;
 
 bool own_pool(std::int64_t pool, own how) {
   if (try_own_pool(pool)) return true;
   return how == own::after_a_while && own_pool_soon(pool);
 }
 
+// The hash at this share of all hashes.
+Datum hash_at(double share) {
+  digest hash;
+  hash.fill(share < 1 ? 0 : 0xff);
+  if (share < 1) {
+    const auto front = static_cast<std::uint64_t>(share * 0x1p64);
+    for (int i = 0; i < 8; i++) hash[i] = static_cast<std::uint8_t>(front >> (56 - 8 * i));
+  }
+  return digest_datum(hash);
+}
+
+Datum array_of(const std::int64_t* ids, std::size_t count) {
+  auto* items = static_cast<Datum*>(palloc(sizeof(Datum) * (count + 1)));
+  for (std::size_t i = 0; i < count; i++) items[i] = Int64GetDatum(ids[i]);
+  return PointerGetDatum(construct_array(items, static_cast<int>(count), INT8OID, sizeof(int64),
+                                         true, TYPALIGN_DOUBLE));
+}
+
 }  // namespace
 
 void collection::forget() {
   phase_ = phase::idle;
-  living_.clear();
-  std::unordered_map<std::int64_t, std::int64_t>().swap(marks_);
-  dead_.clear();
+  marks_.clear();
+  std::vector<part_id>().swap(dead_);
+  std::vector<part_id>().swap(batch_);
+  std::vector<std::int64_t>().swap(empty_lines_);
 }
 
-bool collection::begin(std::int64_t after) {
+bool collection::begin(std::int64_t after, own how, bool* busy) {
   forget();
   if (run(next_pool, {{Int64GetDatum(after)}}) == 0) return false;
   bool null = false;
   pool_ = DatumGetInt64(result(0, 1, &null));
-  (void)run(take_queued, {{Int64GetDatum(pool_)}});
-  (void)run(note_started, {{Int64GetDatum(pool_)}});
-  phase_ = phase::mark;
-  next_line_ = 0;
   deleted_ = 0;
   most_parts_ = INT64_MAX;
-  swept_ = INT64_MAX;
+  if (!own_pool(pool_, how)) {
+    *busy = true;
+    return true;
+  }
+  (void)run(take_queued, {{Int64GetDatum(pool_)}});
+  (void)run(note_started, {{Int64GetDatum(pool_)}});
+  marks_.begin(pool_);
+  marks_.set_horizon();
+  release_pool(pool_);
+  phase_ = phase::mark;
+  after_mark_ = phase::list;
+  listed_ = 0;
+  share_ = 0x1p-10;
+  last_line_ = 0;
   return true;
 }
 
@@ -106,118 +140,153 @@ bool collection::step(own how, bool* busy) {
     case phase::idle:
       return false;
     case phase::mark:
-      if (!mark_some()) phase_ = phase::sweep;
+      if (!marks_.step()) phase_ = after_mark_;
+      return true;
+    case phase::list:
+      if (!list_some()) phase_ = phase::sweep;
       return true;
     case phase::sweep:
-      if (dead_.empty() && (deleted_ >= most_parts_ || !find_dead())) {
+      if (deleted_ >= most_parts_ || (dead_.empty() && batch_.empty()))
+        phase_ = phase::lines;
+      else
+        sweep_some(how, busy);
+      return true;
+    case phase::lines:
+      if (!empty_lines_.empty())
+        delete_empty_lines(how, busy);
+      else if (!find_empty_lines())
         phase_ = phase::finish;
-        return true;
-      }
-      return dead_.empty() || delete_dead(how, busy);
+      return true;
     case phase::finish:
       return finish(how, busy);
   }
   return false;
 }
 
-// The next versions of a line; false when its latest one is marked.
-bool collection::mark_line(std::int64_t line) {
-  std::int64_t& mark = marks_[line];
-  const std::uint64_t rows = run(versions_of_line, {{Int64GetDatum(line)}, {Int64GetDatum(mark)}});
-  if (rows == 0) return false;
-  auto* roots = make_in_context<std::vector<part_id>>();
-  bool null = false;
-  collect_roots(rows, 2, 3, roots);
-  const std::int64_t last = DatumGetInt64(result(rows - 1, 1, &null));
-  SPI_freetuptable(SPI_tuptable);
-  reach_parts(pool_, *roots, look::latest, &living_);
-  mark = last;
-  return rows == versions_at_once;
-}
-
-// A step of marking: one line at a time, since one may have a million versions.
-bool collection::mark_some() {
+// False when all hashes have been looked through; then the dead are in order.
+bool collection::list_some() {
+  const std::int64_t begun = GetCurrentTimestamp();
+  const double to = Min(listed_ + share_, 1.0);
   const std::uint64_t rows =
-      run(lines_of_pool, {{Int64GetDatum(pool_)}, {Int64GetDatum(next_line_)}});
-  SPITupleTable* lines = SPI_tuptable;
+      run(parts_by_hash, {{Int64GetDatum(pool_)}, {hash_at(listed_)}, {hash_at(to)}}, true);
   for (std::uint64_t row = 0; row < rows; row++) {
-    SPI_tuptable = lines;
     bool null = false;
-    const std::int64_t line = DatumGetInt64(result(row, 1, &null));
-    if (mark_line(line)) return true;
-    next_line_ = line;
-    if (row % 50 == 49) return true;
+    const part_id id = DatumGetInt64(result(row, 1, &null));
+    if (!marks_.has(id)) dead_.push_back(id);
   }
-  return rows == lines_at_once;
+  SPI_freetuptable(SPI_tuptable);
+  listed_ = to;
+  const std::int64_t took = GetCurrentTimestamp() - begun;
+  if (took > pace::too_long) share_ = Max(share_ / 2, 0x1p-30);
+  if (took < pace::quick) share_ = Min(share_ * 2, 1.0);
+  if (listed_ < 1) return true;
+  std::sort(dead_.begin(), dead_.end());
+  dead_.erase(std::unique(dead_.begin(), dead_.end()), dead_.end());
+  return false;
 }
 
-// What was added since; with the pool owned that is all there is.
-void collection::mark_rest() {
-  std::int64_t after = 0;
-  for (std::uint64_t rows = lines_at_once; rows == lines_at_once;) {
-    rows = run(lines_of_pool, {{Int64GetDatum(pool_)}, {Int64GetDatum(after)}});
-    SPITupleTable* lines = SPI_tuptable;
-    for (std::uint64_t row = 0; row < rows; row++) {
-      CHECK_FOR_INTERRUPTS();
-      bool null = false;
-      SPI_tuptable = lines;
-      after = DatumGetInt64(result(row, 1, &null));
-      const std::int64_t last = DatumGetInt64(result(row, 2, &null));
-      while (marks_[after] < last && mark_line(after)) {
-      }
-      // The latest may have been deleted; there is nothing up to it that we have not seen.
-      std::int64_t& mark = marks_[after];
-      mark = Max(mark, last);
-    }
-    SPI_freetuptable(lines);
-  }
-}
-
-// Looks on until there is a batch; false when nothing is left.
-bool collection::find_dead() {
-  constexpr int looks_a_step = 10;
-  const auto most = std::min<std::int64_t>(batch, most_parts_ - deleted_);
-  const auto wanted = [&] { return static_cast<std::int64_t>(dead_.size()) < most; };
-  std::uint64_t rows = 1;
-  for (int look = 0; look < looks_a_step && rows > 0 && wanted(); look++) {
-    rows = run(parts_below, {{Int64GetDatum(pool_)}, {Int64GetDatum(swept_)}});
-    for (std::uint64_t row = 0; row < rows && wanted(); row++) {
-      bool null = false;
-      swept_ = DatumGetInt64(result(row, 1, &null));
-      if (!living_.has(swept_)) dead_.push_back(swept_);
-    }
-    SPI_freetuptable(SPI_tuptable);
-  }
-  return rows > 0 || !dead_.empty();
-}
-
-bool collection::delete_dead(own how, bool* busy) {
-  pause_here(pause_point::before_sweep);
-  // Most of it without keeping anybody waiting.
-  mark_rest();
+// Owns the pool with everything marked that it has; else there is nothing to do but to go on.
+bool collection::own_complete(own how, bool* busy) {
   if (!own_pool(pool_, how)) {
     *busy = true;
-    return true;
+    return false;
   }
-  mark_rest();
-  auto* ids = make_in_context<std::vector<Datum>>();
-  for (const part_id each : dead_)
-    if (!living_.has(each)) ids->push_back(Int64GetDatum(each));
-  dead_.clear();
-  if (ids->empty()) return true;
-  const Datum array = PointerGetDatum(construct_array(
-      ids->data(), static_cast<int>(ids->size()), INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE));
-  deleted_ += static_cast<std::int64_t>(run(delete_parts, {{Int64GetDatum(pool_)}, {array}}));
-  return true;
+  if (marks_.catch_up()) return true;
+  after_mark_ = phase_;
+  phase_ = phase::mark;
+  return false;
+}
+
+// The highest of the dead, as far as they are not too large together.
+void collection::take_batch() {
+  const auto most = Min(parts_.size(), most_parts_ - deleted_);
+  const auto count = Min(static_cast<std::size_t>(most), dead_.size());
+  const part_id* first = dead_.data() + (dead_.size() - count);
+  const std::uint64_t rows =
+      run(sizes_of_parts, {{Int64GetDatum(pool_)}, {array_of(first, count)}}, true);
+  std::int64_t bytes = 0;
+  part_id down_to = *first;
+  for (std::uint64_t row = 0; row < rows; row++) {
+    bool null = false;
+    const part_id id = DatumGetInt64(result(row, 1, &null));
+    bytes += DatumGetInt32(result(row, 2, &null));
+    if (bytes > batch_bytes && row > 0) break;
+    down_to = row + 1 == rows ? *first : id;
+  }
+  SPI_freetuptable(SPI_tuptable);
+  while (!dead_.empty() && dead_.back() >= down_to) {
+    batch_.push_back(dead_.back());
+    dead_.pop_back();
+  }
+}
+
+std::int64_t collection::delete_batch() {
+  batch_.erase(
+      std::remove_if(batch_.begin(), batch_.end(), [&](part_id each) { return marks_.has(each); }),
+      batch_.end());
+  const Datum ids = array_of(batch_.data(), batch_.size());
+  const bool any = !batch_.empty();
+  batch_.clear();
+  return any ? static_cast<std::int64_t>(run(delete_parts, {{Int64GetDatum(pool_)}, {ids}})) : 0;
+}
+
+void collection::sweep_some(own how, bool* busy) {
+  if (batch_.empty()) take_batch();
+  pause_here(pause_point::before_sweep);
+  // Most of it without keeping anybody waiting.
+  marks_.look_ahead();
+  if (!own_complete(how, busy)) return;
+  const std::int64_t begun = GetCurrentTimestamp();
+  deleted_ += delete_batch();
+  parts_.took(GetCurrentTimestamp() - begun);
+}
+
+// The next lines, without a lock: those that have no version. All versions up to the last moment
+// in which the pool was owned are visible. False when there are no more lines.
+bool collection::find_empty_lines() {
+  const std::int64_t begun = GetCurrentTimestamp();
+  const std::uint64_t rows = run(
+      lines_with_latest,
+      {{Int64GetDatum(pool_)}, {Int64GetDatum(last_line_)}, {Int64GetDatum(lines_.size())}}, true);
+  for (std::uint64_t row = 0; row < rows; row++) {
+    bool null = false;
+    last_line_ = DatumGetInt64(result(row, 1, &null));
+    if (DatumGetBool(result(row, 2, &null))) empty_lines_.push_back(last_line_);
+  }
+  SPI_freetuptable(SPI_tuptable);
+  lines_.took(GetCurrentTimestamp() - begun);
+  return rows > 0;
+}
+
+void collection::delete_empty_lines(own how, bool* busy) {
+  if (!own_complete(how, busy)) {
+    // A line may have got versions that marking will pass by.
+    last_line_ = empty_lines_.front() - 1;
+    empty_lines_.clear();
+    return;
+  }
+  const std::vector<std::int64_t>& late = marks_.late_lines();
+  empty_lines_.erase(std::remove_if(empty_lines_.begin(), empty_lines_.end(),
+                                    [&](std::int64_t line) {
+                                      return std::find(late.begin(), late.end(), line) !=
+                                             late.end();
+                                    }),
+                     empty_lines_.end());
+  const Datum lines = array_of(empty_lines_.data(), empty_lines_.size());
+  empty_lines_.clear();
+  (void)run(delete_lines, {{Int64GetDatum(pool_)}, {lines}});
 }
 
 bool collection::finish(own how, bool* busy) {
-  if (!own_pool(pool_, how)) {
-    *busy = true;
-    return true;
+  bool null = false;
+  (void)run(anything_left, {{Int64GetDatum(pool_)}}, true);
+  if (!DatumGetBool(result(0, 1, &null))) {
+    if (!own_pool(pool_, how)) {
+      *busy = true;
+      return true;
+    }
+    (void)run(delete_pool, {{Int64GetDatum(pool_)}});
   }
-  if (run(delete_lines, {{Int64GetDatum(pool_)}}) == batch) return true;
-  (void)run(delete_pool, {{Int64GetDatum(pool_)}});
   if (deleted_ < most_parts_) (void)run(drop_started, {{Int64GetDatum(pool_)}});
   forget();
   return false;

@@ -22,7 +22,7 @@ statement source_version{
     "v.metadata,"
     " l.key, (SELECT e.embedding FROM stash.memory_embedding e WHERE e.id = v.id)"
     " FROM stash.memory_version v, stash.memory_line l, stash.memory_pool p"
-    " WHERE v.id = $1 AND l.id = v.line AND p.id = v.pool"
+    " WHERE v.id = $1 AND l.pool = v.pool AND l.id = v.line AND p.id = v.pool"
     " AND stash.memory_lives(v.expires_at, v.pinned) FOR KEY SHARE OF v",
     1,
     {UUIDOID}};

@@ -15,12 +15,22 @@ namespace {
 constexpr std::uint16_t pool_class = 23;
 constexpr std::uint16_t line_class = 24;
 
-bool acquire(std::int64_t id, std::uint16_t lock_class, LOCKMODE mode, bool wait) {
+LOCKTAG tag_of(std::int64_t id, std::uint16_t lock_class) {
   LOCKTAG tag;
   const auto bits = static_cast<std::uint64_t>(id);
   SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, static_cast<uint32>(bits >> 32),
                        static_cast<uint32>(bits), lock_class);
-  return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+  return tag;
+}
+
+bool acquire(std::int64_t id, std::uint16_t lock_class, LOCKMODE mode, bool wait) {
+  const LOCKTAG tag = tag_of(id, lock_class);
+  // The transaction's, not the portal's, as it is after a subtransaction: for release_pool.
+  const ResourceOwner before = CurrentResourceOwner;
+  CurrentResourceOwner = CurTransactionResourceOwner;
+  const bool got = LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+  CurrentResourceOwner = before;
+  return got;
 }
 
 }  // namespace
@@ -34,7 +44,7 @@ bool own_pool_soon(std::int64_t pool) {
   BeginInternalSubTransaction(nullptr);
   PG_TRY();
   {
-    (void)set_config_option("lock_timeout", "50ms", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+    (void)set_config_option("lock_timeout", "20ms", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
                             true, 0, false);
     (void)acquire(pool, pool_class, ExclusiveLock, true);
     owned = true;
@@ -55,6 +65,14 @@ bool own_pool_soon(std::int64_t pool) {
   MemoryContextSwitchTo(memory);
   CurrentResourceOwner = resources;
   return owned;
+}
+
+void release_pool(std::int64_t pool) {
+  const LOCKTAG tag = tag_of(pool, pool_class);
+  const ResourceOwner before = CurrentResourceOwner;
+  CurrentResourceOwner = CurTransactionResourceOwner;
+  (void)LockRelease(&tag, ExclusiveLock, false);
+  CurrentResourceOwner = before;
 }
 
 void own_line(std::int64_t line) { (void)acquire(line, line_class, ExclusiveLock, true); }

@@ -9,11 +9,11 @@ namespace stash::memory {
 namespace {
 
 statement roots_of_pool{
-    "SELECT v.refs, v.content IS NOT NULL, v.id FROM stash.memory_version v"
-    " WHERE v.pool OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.>) $2"
-    " ORDER BY v.id LIMIT 500",
+    "SELECT v.refs, v.content IS NOT NULL, v.added FROM stash.memory_version v"
+    " WHERE v.pool OPERATOR(pg_catalog.=) $1 AND v.added OPERATOR(pg_catalog.>) $2"
+    " ORDER BY v.added LIMIT 500",
     2,
-    {INT8OID, UUIDOID}};
+    {INT8OID, INT8OID}};
 
 // Which version a part was first met in; `several` once it was met in another. That makes
 // everything below it such parts, so each part is read at most twice.
@@ -51,15 +51,15 @@ void meet_version(std::int64_t pool, sharing* state, std::int32_t version) {
 
 std::int64_t shared_parts_of(std::int64_t pool) {
   auto* state = make_in_context<sharing>();
-  auto* ids = static_cast<pg_uuid_t*>(palloc0(sizeof(pg_uuid_t)));
+  std::int64_t last = 0;
   std::int32_t version = 0;
   for (std::uint64_t rows = 1; rows > 0;) {
-    rows = run_as_seen(roots_of_pool, {{Int64GetDatum(pool)}, {UUIDPGetDatum(ids)}});
+    rows = run_as_seen(roots_of_pool, {{Int64GetDatum(pool)}, {Int64GetDatum(last)}});
     SPITupleTable* table = SPI_tuptable;
     for (std::uint64_t row = 0; row < rows; row++) {
       SPI_tuptable = table;
       bool null = false;
-      *ids = *DatumGetUUIDP(result(row, 3, &null));
+      last = DatumGetInt64(result(row, 3, &null));
       state->roots.clear();
       collect_root(row, 1, 2, &state->roots);
       meet_version(pool, state, version++);

@@ -37,7 +37,7 @@ statement matching_parts{
 // Small documents lie in their versions: then only lines of those can have one.
 statement lines_of_versions{
     "SELECT DISTINCT v.line FROM stash.memory_version AS v JOIN stash.memory_line AS l"
-    " ON l.id OPERATOR(pg_catalog.=) v.line"
+    " ON l.pool OPERATOR(pg_catalog.=) v.pool AND l.id OPERATOR(pg_catalog.=) v.line"
     " WHERE v.id OPERATOR(pg_catalog.=) ANY ($1)"
     " AND ($2 IS NULL OR l.agent_id OPERATOR(pg_catalog.=) $2)",
     2,

@@ -1,5 +1,5 @@
-// See upkeep.hpp. Versions are deleted in batches, each a transaction of some milliseconds; the
-// trigger on their table tells the collector.
+// See upkeep.hpp. Versions are deleted in batches, each a transaction of some milliseconds
+// (pace.hpp); the trigger on their table tells the collector.
 #include "snapshot/upkeep.hpp"
 
 #include "boundary/settings.hpp"
@@ -16,29 +16,29 @@ namespace {
 statement delete_expired{
     "WITH held AS MATERIALIZED (SELECT v.id, v.expires_at FROM stash.memory_version v"
     " WHERE v.expires_at <= clock_timestamp() AND v.expires_at >= $1 AND NOT v.pinned"
-    " ORDER BY v.expires_at LIMIT 200 FOR UPDATE SKIP LOCKED)"
+    " ORDER BY v.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
     " DELETE FROM stash.memory_version v USING held h WHERE v.id = h.id RETURNING h.expires_at",
-    1,
-    {TIMESTAMPTZOID}};
+    2,
+    {TIMESTAMPTZOID, INT8OID}};
 // The next lines with a policy, or without: those cost a look at the policies each.
 statement next_lines{
     "SELECT l.id, (stash.memory_rule(l.agent_id)).keep_last,"
-    " (stash.memory_rule(l.agent_id)).max_age"
-    " FROM stash.memory_line l WHERE l.id > $1 ORDER BY l.id LIMIT 100",
-    1,
-    {INT8OID}};
+    " (stash.memory_rule(l.agent_id)).max_age, l.pool FROM stash.memory_line l"
+    " WHERE (l.pool, l.id) > ($1, $2) ORDER BY l.pool, l.id LIMIT 100",
+    2,
+    {INT8OID, INT8OID}};
 statement any_policy{"SELECT FROM stash.memory_retention LIMIT 1", 0, {}};
 statement delete_overdue{
     "WITH due AS MATERIALIZED (SELECT o.id, o.version FROM"
-    " stash.memory_overdue($1, $2, $3, $4, 200) o), held AS MATERIALIZED (SELECT v.id, v.version"
+    " stash.memory_overdue($1, $2, $3, $4, $5) o), held AS MATERIALIZED (SELECT v.id, v.version"
     " FROM stash.memory_version v WHERE v.id IN (SELECT d.id FROM due d) AND NOT v.pinned"
     " FOR UPDATE SKIP LOCKED), gone AS (DELETE FROM stash.memory_version v USING held h"
     " WHERE v.id = h.id) SELECT max(d.version), count(*) FROM due d",
-    4,
-    {INT8OID, INT4OID, FLOAT8OID, INT8OID}};
+    5,
+    {INT8OID, INT4OID, FLOAT8OID, INT8OID, INT4OID}};
 
-constexpr std::uint64_t versions_at_once = 200;
 constexpr std::uint64_t lines_at_once = 100;
+constexpr pace first_pace{20, 100, 1000};
 
 int every_second() { return 1000; }
 int retention_interval() { return settings::memory_retention_interval_ms; }
@@ -46,29 +46,37 @@ int retention_interval() { return settings::memory_retention_interval_ms; }
 bool expire(worker::task_context& context) {
   // Dead entries stand at the beginning of the index until they are vacuumed away.
   timestamp from = DT_NOBEGIN;
+  static pace versions = first_pace;
   std::uint64_t rows = 0;
-  do {
+  bool more = true;
+  while (more && !context.out_of_time()) {
     CHECK_FOR_INTERRUPTS();
     begin_upkeep();
     const as_owner owner;
-    rows = run(delete_expired, {{TimestampTzGetDatum(from)}});
+    const std::int64_t begun = GetCurrentTimestamp();
+    rows = run(delete_expired, {{TimestampTzGetDatum(from)}, {Int64GetDatum(versions.size())}});
+    more = rows == static_cast<std::uint64_t>(versions.size());
+    if (more || rows == 0) versions.took(GetCurrentTimestamp() - begun);
     for (std::uint64_t row = 0; row < rows; row++) {
       bool null = false;
       from = Max(from, DatumGetTimestampTz(result(row, 1, &null)));
     }
     owner.finish();
     CommitTransactionCommand();
-  } while (rows == versions_at_once && !context.out_of_time());
-  return rows == versions_at_once;
+  }
+  return more;
 }
 
 // Where a pass through the lines is.
 struct pass {
-  std::int64_t line = 0;          // done up to this one
+  std::int64_t pool = 0;  // done up to this line
+  std::int64_t line = 0;
   std::int64_t from_version = 0;  // of the next, when it is begun
+  pace versions = first_pace;
 };
 
 struct rule {
+  std::int64_t pool;
   std::int64_t line;
   argument keep_last;
   argument max_age;
@@ -76,40 +84,49 @@ struct rule {
 
 // A batch of a line; false when nothing of it is left to do.
 bool retain_line(const rule& by, pass* at) {
-  (void)run(
-      delete_overdue,
-      {{Int64GetDatum(by.line)}, by.keep_last, by.max_age, {Int64GetDatum(at->from_version)}});
+  const std::int64_t begun = GetCurrentTimestamp();
+  const std::int64_t most = at->versions.size();
+  (void)run(delete_overdue, {{Int64GetDatum(by.line)},
+                             by.keep_last,
+                             by.max_age,
+                             {Int64GetDatum(at->from_version)},
+                             {Int32GetDatum(static_cast<std::int32_t>(most))}});
   bool null = false;
   const Datum last = result(0, 1, &null);
   if (!null) at->from_version = DatumGetInt64(last) + 1;
-  return DatumGetInt64(result(0, 2, &null)) == static_cast<std::int64_t>(versions_at_once);
+  const bool full = DatumGetInt64(result(0, 2, &null)) == most;
+  if (full) at->versions.took(GetCurrentTimestamp() - begun);
+  return full;
 }
 
-// One transaction; false at the end of the pass.
+// One transaction, of many lines when each has little to do; false at the end of the pass.
 bool retain_some(pass* at) {
+  const std::int64_t begun = GetCurrentTimestamp();
   if (run(any_policy, {}) == 0) return false;
-  const std::uint64_t rows = run(next_lines, {{Int64GetDatum(at->line)}});
+  const std::uint64_t rows =
+      run(next_lines, {{Int64GetDatum(at->pool)}, {Int64GetDatum(at->line)}});
   SPITupleTable* lines = SPI_tuptable;
   for (std::uint64_t row = 0; row < rows; row++) {
     SPI_tuptable = lines;
     bool no_count = false;
     bool no_age = false;
     bool null = false;
-    rule by{DatumGetInt64(result(row, 1, &null)), sql_null, sql_null};
+    rule by{DatumGetInt64(result(row, 4, &null)), DatumGetInt64(result(row, 1, &null)), sql_null,
+            sql_null};
     by.keep_last = {result(row, 2, &no_count)};
     by.max_age = {result(row, 3, &no_age)};
     by.keep_last.null = no_count;
     by.max_age.null = no_age;
     if (no_count && no_age) {
+      at->pool = by.pool;
       at->line = by.line;
       continue;
     }
-    // One line with something to do a transaction.
-    const std::int64_t before = at->from_version;
     if (retain_line(by, at)) return true;
-    const bool deleted = at->from_version != before;
-    *at = {by.line, 0};
-    if (deleted) return true;
+    at->pool = by.pool;
+    at->line = by.line;
+    at->from_version = 0;
+    if (GetCurrentTimestamp() - begun > pace::too_long) return true;
   }
   return rows == lines_at_once;
 }
@@ -125,33 +142,62 @@ bool retain(worker::task_context& context) {
     owner.finish();
     CommitTransactionCommand();
   }
-  if (!more) at = {};
+  if (!more) {
+    at.pool = 0;
+    at.line = 0;
+    at.from_version = 0;
+  }
   return more;
 }
 
 // The collection that is under way in this worker; it starts anew after an error.
-bool collect(worker::task_context& context) {
-  static collection* work = new collection;
-  static std::int64_t last_pool = 0;
-  static bool in_step = false;
-  if (in_step) work->forget();
-  in_step = true;
-  bool more = true;
+struct collecting {
+  collection work;
+  std::int64_t last_pool = 0;
+  int refusals = 0;  // how often its pool was in use, one after the other
+  bool in_step = false;
+};
+
+// One transaction. False when there is nothing to do, or nothing that can be done now: a pool that
+// somebody holds for long must not keep the collector from the others, nor keep it running.
+bool collect_some(collecting* at, int* passed_by) {
+  constexpr int most_refusals = 5;
   bool busy = false;
-  while (more && !busy && !context.out_of_time()) {
+  if (at->work.active()) {
+    (void)at->work.step(own::after_a_while, &busy);
+    at->refusals = busy ? at->refusals + 1 : 0;
+    if (at->refusals < most_refusals) return !busy;
+    // It is still queued.
+    at->work.forget();
+    ++*passed_by;
+    return true;
+  }
+  at->refusals = 0;
+  if (!at->work.begin(at->last_pool, own::after_a_while, &busy)) {
+    const bool again = at->last_pool != 0 && *passed_by == 0;
+    at->last_pool = 0;
+    return again;
+  }
+  at->last_pool = at->work.pool();
+  if (busy) ++*passed_by;
+  return true;
+}
+
+bool collect(worker::task_context& context) {
+  static auto* at = new collecting;
+  if (at->in_step) at->work.forget();
+  at->in_step = true;
+  bool more = true;
+  for (int passed_by = 0; more && !context.out_of_time();) {
     CHECK_FOR_INTERRUPTS();
     begin_upkeep();
     const as_owner owner;
-    if (!work->active())
-      more = work->begin(last_pool) || (last_pool != 0 && work->begin(0));
-    else
-      (void)work->step(own::after_a_while, &busy);
-    last_pool = work->active() ? work->pool() : last_pool;
+    more = collect_some(at, &passed_by);
     owner.finish();
     CommitTransactionCommand();
   }
-  in_step = false;
-  return more && !busy;
+  at->in_step = false;
+  return more;
 }
 
 }  // namespace

@@ -30,18 +30,20 @@ statement head_of{
     " h.tags IS NOT DISTINCT FROM $2 AND h.metadata IS NOT DISTINCT FROM $3"
     " FROM stash.memory_line l LEFT JOIN LATERAL (SELECT v.* FROM stash.memory_version v"
     " WHERE v.line = l.id AND stash.memory_lives(v.expires_at, v.pinned)"
-    " ORDER BY v.version DESC LIMIT 1) h ON true WHERE l.id = $1",
-    3,
-    {INT8OID, TEXTARRAYOID, JSONBOID}};
+    " ORDER BY v.version DESC LIMIT 1) h ON true WHERE l.id = $1 AND l.pool = $4",
+    4,
+    {INT8OID, TEXTARRAYOID, JSONBOID, INT8OID}};
 statement insert_version{
     "INSERT INTO stash.memory_version (pool, line, version, created_at, expires_at, logical_size,"
-    " id, digest, parent, origin, pinned, refs, content, tags, metadata, note)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    " id, digest, parent, origin, pinned, refs, content, tags, metadata, note, added)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+    " pg_catalog.nextval('stash.memory_added'))",
     16,
     {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, UUIDOID, UUIDOID, UUIDOID,
      UUIDOID, BOOLOID, BYTEAOID, JSONBOID, TEXTARRAYOID, JSONBOID, TEXTOID}};
-statement advance_line{
-    "UPDATE stash.memory_line SET last_version = $2 WHERE id = $1", 2, {INT8OID, INT8OID}};
+statement advance_line{"UPDATE stash.memory_line SET last_version = $3 WHERE pool = $1 AND id = $2",
+                       3,
+                       {INT8OID, INT8OID, INT8OID}};
 statement insert_embedding{
     "INSERT INTO stash.memory_embedding (id, pool, line, embedding) VALUES ($1, $2, $3, $4)",
     4,
@@ -97,7 +99,7 @@ bool hold_line(const line_ref& line) {
 
 head_version read_head(const line_ref& line, const argument& tags, const argument& metadata) {
   head_version head;
-  if (run(head_of, {{Int64GetDatum(line.line)}, tags, metadata}) != 1)
+  if (run(head_of, {{Int64GetDatum(line.line)}, tags, metadata, {Int64GetDatum(line.pool)}}) != 1)
     elog(ERROR, "a line of memory snapshots has gone while it was held");
   bool null = false;
   head.last_version = DatumGetInt64(result(0, 1, &null));
@@ -134,7 +136,8 @@ added_version add_version(const line_ref& line, const head_version& head, const 
                              what.tags,
                              what.metadata,
                              what.note});
-  (void)run(advance_line, {{Int64GetDatum(line.line)}, {Int64GetDatum(version)}});
+  (void)run(advance_line,
+            {{Int64GetDatum(line.pool)}, {Int64GetDatum(line.line)}, {Int64GetDatum(version)}});
   if (!what.embedding.null)
     (void)run(
         insert_embedding,
