@@ -69,7 +69,8 @@ BEGIN
         DELETE FROM stash.memory_text AS t WHERE t.part IS NOT NULL;
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM stash.memory_text AS t WHERE t.version IS NOT NULL;
-    ELSIF NOT EXISTS (SELECT FROM stash.memory_text) THEN
+    ELSIF NOT EXISTS (SELECT FROM stash.memory_search_language) THEN
+        -- Then there are no words either, but for as many dead rows as there may be.
         RETURN NULL;
     ELSIF TG_TABLE_NAME = 'memory_part' THEN
         DELETE FROM stash.memory_text AS t USING gone AS g WHERE t.pool = g.pool AND t.part = g.id;

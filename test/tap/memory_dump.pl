@@ -20,10 +20,17 @@ sql(q{SELECT stash.memory_snapshot_fork(id, 'fork'), stash.memory_snapshot_pin(i
 sql(q{SELECT stash.memory_snapshot_restore(id, 'back') FROM stash.memory_snapshot_list('agent 1') WHERE version = 5});
 sql(q{SELECT stash.memory_snapshot_cleanup(keep_last => 12, agent_id => 'agent 2')});
 sql(q{SELECT stash.memory_retention_set('no agent', 5)});
+# The full-text index is not dumped, only what was chosen: it is made anew.
+sql(q{SELECT stash.memory_search_configure('simple', weights => '{"n": "A"}'), stash.memory_search_configure(NULL, 'agent 0')});
+sql(q{SELECT stash.memory_snapshot_create('agent 2', '"a small one"', 'small')});
+my $words = q{SELECT t.pool, t.part, t.version, t.complete, t.words FROM stash.memory_text AS t ORDER BY 1, 2, 3};
+my $found = q{SELECT agent_id, key, version, text_rank FROM stash.memory_snapshot_search('small or c4ca4238a0b923820dcc509a6f75849b') ORDER BY 1, 2};
 my $all = q{SELECT g.id, g.agent_id, g.key, g.version, g.parent, g.created_at, g.pinned, g.tags, g.metadata, g.origin, g.note, g.embedding, md5(g.content::text), md5(jsonb_send(g.content))
     FROM stash.memory_snapshot_list(max_rows => 100000) AS l, stash.memory_snapshot_get(l.id) AS g ORDER BY 1};
 my $before = sql($all);
-is(scalar(() = $before =~ /^/mg), 54, 'snapshots to dump');
+my ($words_before, $found_before) = (sql($words), sql($found));
+cmp_ok(scalar(() = $words_before =~ /^/mg), '>', 30, 'words are indexed');
+is(scalar(() = $before =~ /^/mg), 55, 'snapshots to dump');
 
 my $folder = PostgreSQL::Test::Utils::tempdir();
 local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port);
@@ -44,6 +51,8 @@ for my $how (qw(custom plain))
     else { system_or_bail('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $how, '-f', "$folder/plain") }
     is(sql($all, $how), $before, "$how: everything is as it was");
     is(sql('SELECT * FROM stash.memory_check()', $how), '', '... sound');
+    is(sql($words, $how), $words_before, '... the words are indexed again');
+    is(sql($found, $how), $found_before, '... and found');
     is(sql(q{SELECT version FROM stash.memory_snapshot_create('agent 1', '"new"')}, $how), '22', '... versions go on');
     is(sql(q{SELECT version FROM stash.memory_snapshot_create('new agent', '"new"')}, $how), '1', '... so do new agents');
     is(sql(q{SELECT count(*) FROM stash.memory_retention_list()}, $how), '1', '... policies are there');
