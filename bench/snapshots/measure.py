@@ -6,7 +6,9 @@ are random letters, which no compression can shorten, so the figures show what i
 import argparse
 import base64
 import json
+import os
 import random
+import re
 import statistics
 import threading
 import time
@@ -180,7 +182,8 @@ def print_large(admin, rounds):
 
 
 class Clients:
-    """Threads that create and read snapshots; the slowest statement of all."""
+    """Threads that create and read snapshots, some of agents whose memory is being cleaned up, with pauses,
+    so that a slow statement is not a queue before a busy processor. The slowest statement of all."""
 
     def __init__(self, count):
         self.stop, self.slowest, self.done = False, 0.0, 0
@@ -193,12 +196,17 @@ class Clients:
         turn = 0
         while not self.stop:
             turn += 1
-            took = timed(lambda: db.execute("select id from stash.memory_snapshot_create(%s, %s::jsonb)",
-                                            [f"client {number}", json.dumps({"turn": turn, "text": "x" * 300})]))
-            took = max(took, timed(lambda: db.execute("select version from stash.memory_snapshot_get_at(%s)", [f"agent {turn % 1000}"]).fetchall()))
-            self.slowest = max(self.slowest, took)
-            self.done += 2
-            time.sleep(0.01)
+            agent = f"agent {turn * 4 + number}" if turn % 2 else f"crowd {turn % 3}"
+            document = json.dumps({"turn": turn, "messages": [f"{number} {turn}" + "x" * 400, "y" * 400]})
+            for statement, values in [
+                    ("select id from stash.memory_snapshot_create(%s, %s::jsonb, %s)", [agent, document, f"client {number}"]),
+                    ("select version from stash.memory_snapshot_get_at(%s)", [f"agent {turn % 1000}"])]:
+                took = timed(lambda: db.execute(statement, values).fetchall())
+                # The first ones plan the statements.
+                if turn > 10:
+                    self.slowest = max(self.slowest, took)
+                self.done += 1
+            time.sleep(0.05)
 
     def finish(self):
         self.stop = True
@@ -207,32 +215,74 @@ class Clients:
         return self.slowest * 1e3
 
 
+# Versions of conversations that keep their last three messages, of which one is new. In half of the versions
+# 1,000 agents take turns; a quarter is of one agent with one key, a quarter of one agent with many keys.
+FILL = """select count(stash.memory_snapshot_create(agent, jsonb_build_object('n', n, 'messages', (
+            select jsonb_agg(m || repeat(md5(key || m), 12)) from generate_series(n, n + 2) as m)), key))
+    from (select 'agent ' || g %% 1000 as agent, 'default' as key, g / 1000 as n from generate_series(%(first)s::int, %(last)s::int) as g where %(half)s = 1
+        union all select 'crowd 1', 'default', g from generate_series(%(first)s::int, %(last)s::int) as g where %(half)s = 2 and g %% 2 = 1
+        union all select 'crowd 2', 'key ' || g / 2 %% %(keys)s, g / 2 / %(keys)s from generate_series(%(first)s::int, %(last)s::int) as g where %(half)s = 2 and g %% 2 = 0) as made"""
+
+
+def fill(versions):
+    """In two connections, each with agents of its own."""
+    def work(half):
+        db = psycopg.connect(dbname="bench_snapshots", autocommit=True)
+        for first in range(0, versions // 2, 1000):
+            db.execute(FILL, {"half": half, "keys": versions // 40, "first": first, "last": first + 999})
+
+    threads = [threading.Thread(target=work, args=(half,)) for half in (1, 2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def worker_statements(log, begin):
+    """The slowest statements of the worker since that byte of the server's log, by auto_explain."""
+    slow = []
+    with open(log, "rb") as file:
+        file.seek(begin)
+        for line in file.read().decode(errors="replace").splitlines():
+            found = re.search(r"pg_stash.*duration: ([0-9.]+) ms +plan", line)
+            if found:
+                slow.append(float(found[1]))
+    return max(slow, default=0.0), len([each for each in slow if each > 50])
+
+
 def print_cleanup(admin, versions):
-    print(f"\n### {versions:,} versions of 1,000 agents, of which retention keeps the last 10, while 4 clients create and read\n")
-    print("| round | deleted after, s | slowest statement before, ms | meanwhile, ms | MB before | after |\n|---|---:|---:|---:|---:|---:|")
+    print(f"\n### {versions:,} versions, of which retention keeps the last 2 of each key, while 4 clients create and read\n")
+    print("Half of them of 1,000 agents, a quarter of an agent with one key, a quarter of one with many keys.\n")
+    print("| round | filled in, s | deleted after, s | collected after, s | slowest statement of clients before, ms | meanwhile, ms | of the worker, ms | MB before | after |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     db = fresh_database(admin, "bench_snapshots")
     db.execute("create extension pg_stash")
+    log = os.environ["STASH_LOG"]
     for round in range(1, 3):
-        db.execute("select stash.memory_retention_unset('agent *')")
-        for first in range(0, versions, 10000):
-            db.execute("select count(stash.memory_snapshot_create('agent ' || g %% 1000, jsonb_build_object('n', g, 'round', %s::int, 'text', repeat(md5(g::text), 10)))) from generate_series(%s::int, %s::int) as g",
-                       [round, first + 1, first + 10000])
-        db.execute("vacuum analyze stash.memory_version")
-        full = db.execute(STASH_BYTES).fetchone()[0]
+        db.execute("select stash.memory_retention_unset('*')")
+        took_fill = timed(lambda: fill(versions))
+        db.execute("vacuum analyze stash.memory_version, stash.memory_part, stash.memory_line")
+        full = float(db.execute(STASH_BYTES).fetchone()[0])
         clients = Clients(4)
-        time.sleep(5)
+        time.sleep(10)
         before = clients.finish()
+        log_begin = os.path.getsize(log)
         clients = Clients(4)
         begun = time.perf_counter()
-        db.execute("select stash.memory_retention_set('agent *', keep_last => 10)")
-        left = "select count(*) - 10000 from stash.memory_version as v join stash.memory_line as l on l.id = v.line where l.agent_id like 'agent %'"
-        while db.execute(left).fetchone()[0] > 0 or db.execute("select count(*) from stash.memory_discard as d join stash.memory_pool as p on p.id = d.pool where p.agent_id like 'agent %'").fetchone()[0] > 0:
+        db.execute("select stash.memory_retention_set('*', keep_last => 2)")
+        left = "select exists (select from stash.memory_line as l, lateral (select version from stash.memory_version as v where v.line = l.id order by version desc offset 3 limit 1) as v where l.key not like 'client%')"
+        while db.execute(left).fetchone()[0]:
             time.sleep(1)
         took = time.perf_counter() - begun
+        # Until everything that was queued by then is through; clients queue more all the time.
+        queued = db.execute("select clock_timestamp()").fetchone()[0]
+        while db.execute("select exists (select from stash.memory_discard where queued_at < %s and not started)", [queued]).fetchone()[0]:
+            time.sleep(1)
+        took_all = time.perf_counter() - begun
         slowest = clients.finish()
+        worker, _ = worker_statements(log, log_begin)
         db.execute("vacuum stash.memory_version, stash.memory_part, stash.memory_discard, stash.memory_line")
-        after = db.execute(STASH_BYTES).fetchone()[0]
-        print(f"| {round} | {took:.1f} | {before:.1f} | {against(slowest, 50)} | {full / 1e6:.0f} | {after / 1e6:.0f} |", flush=True)
+        after = float(db.execute(STASH_BYTES).fetchone()[0])
+        print(f"| {round} | {took_fill:.0f} | {took:.0f} | {took_all:.0f} | {before:.1f} | {against(slowest, 50)} | {against(worker, 50)} | {full / 1e6:.0f} | {after / 1e6:.0f} |", flush=True)
     print("\nThe second round begins with the space that the first gave back: it must not need more.")
     print("Problems found by memory_check: " + str(db.execute("select count(*) from stash.memory_check()").fetchone()[0]) + ".")
 
