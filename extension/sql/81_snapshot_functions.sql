@@ -305,7 +305,10 @@ CREATE FUNCTION stash.memory_overdue(
     line bigint, keep_last integer, max_age double precision, from_version bigint, batch integer)
 RETURNS TABLE (id uuid, version bigint, bytes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan
+-- Only the index in the order of versions stops at the end of a batch. What else the planner may choose
+-- reads all versions of the line each time.
+SET enable_bitmapscan = off SET enable_sort = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     -- Versions below it are not among the last.
