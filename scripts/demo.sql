@@ -73,3 +73,10 @@ SELECT id AS first FROM stash.memory_snapshot_create('agent', '{"goal": "Rome", 
 SELECT id AS second FROM stash.memory_snapshot_create('agent', '{"goal": "Rome", "messages": ["hello", "in May"]}', expected_head => :'first') \gset
 SELECT * FROM stash.memory_snapshot_diff(:'first', :'second');
 SELECT version, content FROM stash.memory_snapshot_get(:'first');
+
+-- The nearest rows by an embedding. The database alone compares all of them; with a Weaviate at hand
+-- the demo goes on there:
+CREATE TABLE article (id int PRIMARY KEY, title text, embedding real[]);
+INSERT INTO article VALUES (1, 'Elephants', '{0.9,0.1,0}'), (2, 'Locks', '{0.1,0.9,0.1}'), (3, 'Indexes', '{0.2,0.8,0.3}');
+SELECT id, round(distance::numeric, 3) AS distance, properties, engine
+FROM stash.vector_search_local('article', 'embedding', '{0,1,0}', max_rows => 2, property_columns => '{title}');

@@ -191,5 +191,6 @@ demo_remove() {
     cluster_stop "$1/server" || true
     cluster_remove "$1/server"
   fi
+  if [ -d "$1/weaviate" ]; then "$stash_top/scripts/weaviate" stop "$1/weaviate" || true; fi
   rm -rf "$1"
 }
