@@ -23,8 +23,8 @@ COMMENT ON TABLE stash.weaviate_key IS 'The API key; not dumped, and granted to 
 
 CREATE TABLE stash.vector_sync (
     id integer PRIMARY KEY CHECK (id > 0),
-    relation regclass NOT NULL UNIQUE,
-    collection text NOT NULL,
+    relation regclass NOT NULL,
+    collection text NOT NULL UNIQUE,
     embeddings jsonb NOT NULL,
     properties jsonb NOT NULL,
     tenant_column text,
@@ -34,7 +34,7 @@ CREATE TABLE stash.vector_sync (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE stash.vector_sync IS
-'Synchronised tables. embeddings: [{"column", "name"}], name null for the one unnamed vector; properties: [{"column", "name", "type"}]; key_space: the namespace of the objects'' UUIDs';
+'Synchronised tables, a row for each of their collections. embeddings: [{"column", "name"}], name null for the one unnamed vector; properties: [{"column", "name", "type"}]; key_space: the namespace of the objects'' UUIDs';
 SELECT pg_catalog.pg_extension_config_dump('stash.vector_sync', '');
 
 -- A row is one change. Leaves are read whole and then truncated, so nothing here is vacuumed.

@@ -238,10 +238,6 @@ BEGIN
             (SELECT s.relation FROM stash.vector_sync AS s WHERE s.collection = class) USING ERRCODE = '42710',
             HINT = 'End it with stash.vector_sync_disable, or give this one another collection.';
     END IF;
-    IF EXISTS (SELECT FROM stash.vector_sync AS s WHERE s.relation = relation) THEN
-        RAISE EXCEPTION '"%" is synchronised already', relation USING ERRCODE = '42710',
-            HINT = 'A table feeds one collection; end that with stash.vector_sync_disable.';
-    END IF;
     SELECT coalesce(max(s.id), 0) + 1 INTO fresh FROM stash.vector_sync AS s;
     INSERT INTO stash.vector_sync (id, relation, collection, embeddings, properties, tenant_column, options, key_space)
         VALUES (fresh, relation, class, embeddings, mapped, tenant_column, given,
@@ -276,14 +272,15 @@ CREATE FUNCTION stash.vector_syncs_of(relation regclass, collection text) RETURN
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT s.id FROM stash.vector_sync AS s
-        WHERE s.relation = vector_syncs_of.relation AND (vector_syncs_of.collection IS NULL OR s.collection = vector_syncs_of.collection);
+        WHERE s.relation = vector_syncs_of.relation AND (vector_syncs_of.collection IS NULL OR s.collection = vector_syncs_of.collection)
+        ORDER BY s.id;
     IF NOT FOUND THEN
         RAISE EXCEPTION '"%" is not synchronised%', relation, coalesce(' with collection "' || collection || '"', '')
             USING ERRCODE = '42704', HINT = 'Begin with stash.vector_sync_enable.';
     END IF;
 END $$;
 COMMENT ON FUNCTION stash.vector_syncs_of(regclass, text) IS
-'Internal: the syncs of a table; error 42704 when there are none';
+'Internal: the syncs of a table, all of them or that of a collection, the oldest first; error 42704 when there are none';
 
 CREATE FUNCTION stash.vector_sync_disable(relation regclass, collection text DEFAULT NULL)
 RETURNS integer AS 'MODULE_PATHNAME', 'stash_vector_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
@@ -294,6 +291,12 @@ DECLARE
     ending integer;
     ended integer := 0;
 BEGIN
+    IF collection IS NULL AND (SELECT count(*) FROM stash.vector_syncs_of(relation, NULL)) > 1 THEN
+        RAISE EXCEPTION '"%" feeds several collections', relation USING ERRCODE = '42P08',
+            DETAIL = (SELECT string_agg(s.collection, ', ' ORDER BY s.id) FROM stash.vector_sync AS s
+                      WHERE s.relation = vector_sync_disable_owned.relation),
+            HINT = 'Say which: stash.vector_sync_disable(relation, collection).';
+    END IF;
     FOR ending IN SELECT stash.vector_syncs_of(relation, collection) LOOP
         PERFORM stash.vector_drop_triggers(relation, ending);
         DELETE FROM stash.vector_sync AS s WHERE s.id = ending;
@@ -353,21 +356,21 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION stash.vector_sync_enable(regclass, text, text[], text, text, jsonb) IS
-'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the table is synchronised or the collection fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
+'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. A table may feed several, each by a call. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the collection is fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
 COMMENT ON FUNCTION stash.vector_sync_enable_owned(regclass, text, text[], text, text, jsonb) IS
 'Internal: vector_sync_enable, after its check';
 COMMENT ON FUNCTION stash.vector_sync_disable(regclass, text) IS
-'Ends the synchronisation of a table, or of one of its collections; the objects stay where they are. Returns how many ended. Needs the table''s owner. Error 42704: not synchronised.';
+'Ends the synchronisation of a table with a collection; the objects stay where they are. collection: NULL for the only one. Returns how many ended. Needs the table''s owner. Errors: 42704 not synchronised; 42P08 the table feeds several, and collection does not say which.';
 COMMENT ON FUNCTION stash.vector_sync_disable_owned(regclass, text) IS 'Internal: vector_sync_disable, after its check';
 COMMENT ON FUNCTION stash.vector_sync_pause(regclass, text) IS
-'Nothing of the table is sent until stash.vector_sync_resume; changes wait in the outbox. Needs the table''s owner. Error 42704: not synchronised.';
+'Nothing of the table is sent until stash.vector_sync_resume; changes wait in the outbox. collection: NULL for all that the table feeds. Needs the table''s owner. Error 42704: not synchronised.';
 COMMENT ON FUNCTION stash.vector_sync_pause_owned(regclass, text) IS 'Internal: vector_sync_pause, after its check';
 COMMENT ON FUNCTION stash.vector_sync_resume(regclass, text) IS
-'Sends what waits since stash.vector_sync_pause, and goes on. Needs the table''s owner. Error 42704: not synchronised.';
+'Sends what waits since stash.vector_sync_pause, and goes on. collection: NULL for all that the table feeds. Needs the table''s owner. Error 42704: not synchronised.';
 COMMENT ON FUNCTION stash.vector_sync_resume_owned(regclass, text) IS 'Internal: vector_sync_resume, after its check';
 COMMENT ON FUNCTION stash.vector_backfill(regclass, text) IS
-'Sends every row of the table anew, in the background, in bounded batches. Needs the table''s owner. Error 42704: not synchronised.';
+'Sends every row of the table anew, in the background, in bounded batches. collection: NULL to all that the table feeds. Needs the table''s owner. Error 42704: not synchronised.';
 COMMENT ON FUNCTION stash.vector_backfill_owned(regclass, text) IS 'Internal: vector_backfill, after its check';
 COMMENT ON FUNCTION stash.vector_retry(regclass, text, text) IS
-'Tries dead letters of a table again, all of them or the one with this key (see stash.vector_dead_letters). Returns how many. Needs the table''s owner. Error 42704: not synchronised.';
+'Tries dead letters of a table again, all of them or the one with this key (see stash.vector_dead_letters). collection: NULL for all that the table feeds. Returns how many. Needs the table''s owner. Error 42704: not synchronised.';
 COMMENT ON FUNCTION stash.vector_retry_owned(regclass, text, text) IS 'Internal: vector_retry, after its check';

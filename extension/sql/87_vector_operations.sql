@@ -160,13 +160,19 @@ BEGIN ATOMIC
     ORDER BY f.failed_at, f.key LIMIT $2;
 END;
 
-CREATE FUNCTION stash.vector_wait(relation regclass, timeout double precision DEFAULT 30)
+CREATE FUNCTION stash.vector_wait(
+    relation regclass, timeout double precision DEFAULT 30, collection text DEFAULT NULL)
 RETURNS boolean AS 'MODULE_PATHNAME', 'stash_vector_wait' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100000;
+
+CREATE FUNCTION stash.vector_reconcile(
+    relation regclass, repair boolean DEFAULT false, collection text DEFAULT NULL,
+    OUT in_collection text, OUT difference text, OUT key text, OUT tenant text, OUT object uuid, OUT detail text)
+RETURNS SETOF record AS 'MODULE_PATHNAME', 'stash_vector_reconcile' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10;
 
 CREATE FUNCTION stash.vector_search(
     relation regclass, embedding double precision[], max_rows integer DEFAULT 10, filter jsonb DEFAULT NULL,
     tenant text DEFAULT NULL, query text DEFAULT NULL, alpha double precision DEFAULT 0.5,
-    max_distance double precision DEFAULT NULL,
+    max_distance double precision DEFAULT NULL, collection text DEFAULT NULL, embedding_column text DEFAULT NULL,
     OUT id jsonb, OUT distance double precision, OUT score double precision, OUT properties jsonb, OUT engine text)
 RETURNS SETOF record AS 'MODULE_PATHNAME', 'stash_vector_search' LANGUAGE C VOLATILE PARALLEL RESTRICTED COST 100000 ROWS 10;
 
@@ -184,7 +190,9 @@ COMMENT ON FUNCTION stash.vector_sync_status() IS
 'Synchronised tables. state: running, backfill, sweep, paused, blocked (reason says why), held back (the whole database, reason says why), server down, no worker. pending: committed changes that are not there yet, retries included; exact while nothing moves. lag: the age of the oldest of them. dead: dead letters. rate: objects a second.';
 COMMENT ON FUNCTION stash.vector_dead_letters(regclass, integer) IS
 'Keys whose rows Weaviate cannot hold, or refused, and why; of tables that the caller may read. Mend the row, or call stash.vector_retry.';
-COMMENT ON FUNCTION stash.vector_wait(regclass, double precision) IS
-'Waits until all that was committed before the call is in Weaviate, or is a dead letter: true; false after timeout seconds. Errors: 22023 timeout; 42704 not synchronised; 53300 too many sessions wait; 55000 pg_stash is not preloaded.';
-COMMENT ON FUNCTION stash.vector_search(regclass, double precision[], integer, jsonb, text, text, double precision, double precision) IS
-'The max_rows (1 to 10000) rows of a synchronised table that are nearest to an embedding, the nearest first; with query, those that are best by words and embedding together, alpha of the embedding (1) against the words (0). id: the primary key as {"column": value}. filter: see docs/vectors.md. tenant: needed for a table with a tenant column. engine: ''weaviate'' when it answered, ''local'' when all rows were compared instead, because it did not answer or the filter leaves too few of its hits. Rows come from the table, under the caller''s rights and snapshot: what is deleted there never appears. Errors: 22004; 22023; 42501; 42704 not synchronised; 55000 only Weaviate could answer, and does not.';
+COMMENT ON FUNCTION stash.vector_wait(regclass, double precision, text) IS
+'Waits until all that was committed before the call is in Weaviate, or is a dead letter: true; false after timeout seconds. collection: NULL for all that the table feeds. Errors: 22023 timeout; 42704 not synchronised; 53300 too many sessions wait; 55000 pg_stash is not preloaded.';
+COMMENT ON FUNCTION stash.vector_reconcile(regclass, boolean, text) IS
+'Compares all objects of the server with the rows of a synchronised table, ids, vectors and properties, and returns a row for each difference: missing (a row without its object), different (detail says in what), foreign (an object without a row; key is NULL for one that is no object of this table). No row: all is equal. What is on its way, and dead letters, are no differences. repair: sends what is missing or different again and deletes what is foreign, in the background, once this transaction commits. collection: NULL for all that the table feeds. Needs the table''s owner, and a READ COMMITTED transaction that has written nothing. Memory: a page of 200 rows or 1000 ids. O(rows + objects). Errors: 22004; 25001 the transaction; 42501; 42704 not synchronised; 55000 the server does not answer, or changes still wait to be sent.';
+COMMENT ON FUNCTION stash.vector_search(regclass, double precision[], integer, jsonb, text, text, double precision, double precision, text, text) IS
+'The max_rows (1 to 10000) rows of a synchronised table that are nearest to an embedding, the nearest first; with query, those that are best by words and embedding together, alpha of the embedding (1) against the words (0). id: the primary key as {"column": value}. filter: see docs/vectors.md. tenant: needed for a table with a tenant column. collection: of a table that feeds several; embedding_column: the column to compare with; NULL takes the oldest collection that fits, and its first vector. engine: ''weaviate'' when it answered, ''local'' when all rows were compared instead, because it did not answer or the filter leaves too few of its hits. Rows come from the table, under the caller''s rights and snapshot: what is deleted there never appears. Errors: 22004; 22023; 42501; 42703 no such embedding column there; 42704 not synchronised; 55000 only Weaviate could answer, and does not.';

@@ -32,7 +32,7 @@ BEGIN
             -- Those that change something need the table's owner besides.
             WHEN p.proname IN ('vector_search', 'vector_wait', 'vector_dead_letters', 'vector_retry',
                                'vector_sync_enable', 'vector_sync_disable', 'vector_sync_pause',
-                               'vector_sync_resume', 'vector_backfill') THEN 'vector'
+                               'vector_sync_resume', 'vector_backfill', 'vector_reconcile') THEN 'vector'
             WHEN p.proname IN ('vector_sync_status', 'weaviate_health', 'weaviate_nodes') THEN 'monitor'
             WHEN p.proname = 'weaviate_set_key' THEN 'admin'
             END = ANY (modules)

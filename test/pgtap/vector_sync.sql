@@ -1,7 +1,7 @@
 -- Synchronised tables without a server: what is refused, who may do what, and what triggers note.
 \ir lib/raises.sql
 SET client_min_messages = warning;
-SELECT plan(50);
+SELECT plan(61);
 DROP ROLE IF EXISTS stash_vector_app, stash_vector_owner;
 CREATE ROLE stash_vector_app;
 CREATE ROLE stash_vector_owner;
@@ -55,7 +55,7 @@ SELECT raises(format('SELECT stash.%s', call), '42704', 'Begin with%', call) FRO
 
 -- The triggers note what was committed, and nothing else
 SELECT lives_ok($$SELECT stash.vector_sync_enable('doc', 'emb', '{title,mood}', options => '{"backfill": false}')$$, 'a table');
-SELECT raises($$SELECT stash.vector_sync_enable('doc', 'emb2', collection => 'Other')$$, '42710', 'A table feeds one%', 'a table that is synchronised already');
+SELECT raises($$SELECT stash.vector_sync_enable('doc', 'emb2')$$, '42710', 'End it with%', 'a collection that is fed already');
 CREATE VIEW noted AS SELECT sync, change, key FROM stash.vector_outbox_0;
 INSERT INTO doc (id, emb) VALUES (1, '{1,2}'), (2, NULL);
 UPDATE doc SET emb2 = '{1}';
@@ -73,8 +73,20 @@ SELECT bag_has($$SELECT key FROM noted$$, $$VALUES ('1'), ('1'), ('3')$$, 'a cha
 SELECT stash.grant_usage('stash_vector_app', '{vector}');
 SET ROLE stash_vector_app;
 SELECT raises(format('SELECT stash.%s', call), '42501', '%', call) FROM unnest(ARRAY[
-    $$vector_sync_pause('public.doc')$$, $$vector_sync_disable('public.doc')$$, $$weaviate_set_key('x')$$,
+    $$vector_sync_pause('public.doc')$$, $$vector_sync_disable('public.doc')$$, $$vector_reconcile('public.doc')$$, $$weaviate_set_key('x')$$,
     $$weaviate_configure('http://127.0.0.1:1')$$, $$vector_note(1, 'b')$$]) AS call;
 RESET ROLE;
-SELECT is(stash.vector_sync_disable('doc'), 1, 'the end');
+
+-- A second collection of the same table
+SELECT lives_ok($$SELECT stash.vector_sync_enable('doc', 'emb2', collection => 'Other', options => '{"backfill": false}')$$, 'a second collection');
+SELECT bag_has($$SELECT collection FROM stash.vector_sync_status()$$, $$VALUES ('Doc'), ('Other')$$, 'both are there');
+UPDATE doc SET emb2 = '{2}';
+SELECT is((SELECT count(*) FROM stash.vector_outbox_0 WHERE sync = 2), 2::bigint, 'a change is noted for the collection that it changes');
+SELECT raises($$SELECT stash.vector_sync_disable('doc')$$, '42P08', 'Say which%', 'which of them is to end');
+SELECT raises(format('SELECT stash.%s', call), '42704', 'Begin with%', call) FROM unnest(ARRAY[
+    $$vector_sync_disable('doc', 'None')$$, $$vector_sync_pause('doc', 'None')$$, $$vector_backfill('doc', 'None')$$,
+    $$vector_search('doc', '{1,2}', collection => 'None')$$]) AS call;
+SELECT raises($$SELECT stash.vector_search('doc', '{1,2}', embedding_column => 'title')$$, '42703', '%lists the collections%', 'no embedding column');
+SELECT is(stash.vector_sync_disable('doc', 'Doc'), 1, 'one ends');
+SELECT is(stash.vector_sync_disable('doc'), 1, 'the end of the only one');
 SELECT * FROM finish();

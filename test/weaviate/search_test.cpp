@@ -205,6 +205,24 @@ TEST_P(live_searches, pages) {
   EXPECT_EQ(numbers, (std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
 }
 
+TEST_P(live_searches, objects_by_their_ids) {
+  const std::array ids{numbered(3), numbered(10), numbered(99)};
+  const std::array names{std::string("title"), std::string("n")};
+  fetch_query query;
+  query.collection = name;
+  query.ids = ids;
+  query.properties = names;
+  const search_result found =
+      read_search(live.server(), live.call(fetch_request(live.server(), query)));
+  ASSERT_EQ(found.failed.verdict, verdict::done) << found.failed.message;
+  ASSERT_EQ(found.hits.size(), 2U);
+  const search_hit& third = found.hits[found.hits[0].id == ids[0] ? 0 : 1];
+  EXPECT_EQ(third.id, ids[0]);
+  EXPECT_EQ(third.vector, (std::vector<float>{3, 1, 0}));
+  EXPECT_EQ(json::parse(third.properties), (json{{"title", "hello world 3"}, {"n", 3}}));
+  EXPECT_FALSE(third.updated.empty());
+}
+
 TEST_P(live_searches, what_a_server_says_of_itself) {
   judgement failed;
   EXPECT_EQ(dialect_of(live.call(probe_request(live.server())), &failed), dialect::connect);

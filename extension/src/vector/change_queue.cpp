@@ -8,8 +8,9 @@
 namespace stash {
 
 std::string pending_key::name_of(std::int32_t sync, bool has_tenant, std::string_view tenant,
-                                 std::string_view key) {
+                                 std::string_view key, bool is_object) {
   std::string name = std::to_string(sync);
+  if (is_object) name.push_back('o');
   name.push_back(has_tenant ? '+' : '-');
   if (has_tenant) {
     name.append(std::to_string(tenant.size()));
@@ -21,9 +22,9 @@ std::string pending_key::name_of(std::int32_t sync, bool has_tenant, std::string
 }
 
 void change_queue::add(std::int32_t sync, bool has_tenant, std::string_view tenant,
-                       std::string_view key, const change_ticket& ticket) {
+                       std::string_view key, const change_ticket& ticket, bool is_object) {
   const auto [found, fresh] =
-      keys_.try_emplace(pending_key::name_of(sync, has_tenant, tenant, key));
+      keys_.try_emplace(pending_key::name_of(sync, has_tenant, tenant, key, is_object));
   pending_key& entry = found->second;
   table& of = tables_[sync];
   if (fresh) {
@@ -31,6 +32,7 @@ void change_queue::add(std::int32_t sync, bool has_tenant, std::string_view tena
     entry.has_tenant = has_tenant;
     entry.tenant = tenant;
     entry.key = key;
+    entry.is_object = is_object;
     of.keys++;
   }
   entry.waiting.push_back(ticket);
@@ -92,7 +94,7 @@ void change_queue::end_flight(pending_key* key) {
   }
   of.keys--;
   const std::int32_t sync = key->sync;
-  keys_.erase(pending_key::name_of(sync, key->has_tenant, key->tenant, key->key));
+  keys_.erase(pending_key::name_of(sync, key->has_tenant, key->tenant, key->key, key->is_object));
   if (const auto found = tables_.find(sync); found->second.keys == 0) tables_.erase(found);
 }
 

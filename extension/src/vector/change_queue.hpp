@@ -36,6 +36,7 @@ struct pending_key {
   bool has_tenant = false;
   std::string tenant;
   std::string key;
+  bool is_object = false;  // `key` is the UUID of an object that is nobody's, and is to go
   // Set when what the server was to store was refused for good: the stale object is deleted and
   // this becomes the reason of a dead letter.
   std::string refused;
@@ -46,7 +47,7 @@ struct pending_key {
 
   // The name in the index: unambiguous, for the parts before the key have lengths of their own.
   static std::string name_of(std::int32_t sync, bool has_tenant, std::string_view tenant,
-                             std::string_view key);
+                             std::string_view key, bool is_object);
 };
 
 class change_queue {
@@ -55,7 +56,7 @@ class change_queue {
   static constexpr std::size_t most_tickets = 200'000;
 
   void add(std::int32_t sync, bool has_tenant, std::string_view tenant, std::string_view key,
-           const change_ticket& ticket);
+           const change_ticket& ticket, bool is_object = false);
 
   [[nodiscard]] bool full() const { return keys_.size() >= most_keys || tickets_ >= most_tickets; }
   [[nodiscard]] bool empty() const { return keys_.empty(); }

@@ -2,9 +2,10 @@
 //
 // What Weaviate finds is only a list of keys: the rows come from the table, with the caller's
 // rights and snapshot, row security included, so nothing that was deleted or may not be seen comes
-// back, however late the server is. The filter is applied to the rows, too, and means the same as
-// in the local engine. More hits are asked for than rows are wanted, more each time, until there
-// are enough; a filter that leaves too few of them makes the local engine answer.
+// back, however late the server is. The filter is sent as far as Weaviate can tell (see
+// filter_weaviate.hpp), and applied to the rows, too, so it means the same as in the local engine.
+// More hits are asked for than rows are wanted, more each time, until there are enough, or no more
+// hits; where the server gives no more and may have some, the local engine answers.
 #include <limits>
 #include <span>
 
@@ -13,6 +14,7 @@
 #include "cache/rows.hpp"
 #include "session/statement.hpp"
 #include "vector/filter_catalog.hpp"
+#include "vector/filter_weaviate.hpp"
 #include "vector/key_image.hpp"
 #include "vector/search.hpp"
 #include "vector/server_call.hpp"
@@ -24,6 +26,7 @@
 
 extern "C" {
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/datum.h"
 #include "utils/json.h"
 }
@@ -45,6 +48,8 @@ struct wanted {
   const char* words;
   double alpha;
   double max_distance;
+  const char* collection;
+  const char* column;
 };
 
 // Of the present call; what C++ owns lives on the heap, for errors run over the stack.
@@ -54,6 +59,7 @@ struct search_state {
   weaviate::search_result found;
   std::string rows_text;
   std::vector<float> numbers;
+  vectors::weaviate_filter filter;
 };
 search_state* state = nullptr;
 
@@ -80,6 +86,8 @@ wanted read_arguments(FunctionCallInfo fcinfo) {
   want.tenant = optional_text(fcinfo, 4);
   want.alpha = optional_number(fcinfo, 6, 0.5);
   want.max_distance = optional_number(fcinfo, 7, std::numeric_limits<double>::infinity());
+  want.collection = optional_text(fcinfo, 8);
+  want.column = optional_text(fcinfo, 9);
   if (!(want.alpha >= 0 && want.alpha <= 1))
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("alpha must lie between 0 and 1"),
@@ -92,14 +100,25 @@ void load_state(const wanted& want) {
   state = nullptr;
   state = new search_state;
   const as_owner owner;
-  const bool synchronised = load_sync_of(want.relation, &state->config);
+  const bool fits = load_sync_of(want.relation, want.collection, want.column, &state->config);
+  const bool synchronised =
+      fits || (want.column != nullptr &&
+               load_sync_of(want.relation, want.collection, nullptr, &state->config));
   load_target(&state->target);
   owner.finish();
   if (!synchronised || state->config.dropped)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("\"%s\" is not synchronised", get_rel_name(want.relation)),
+                    want.collection == nullptr
+                        ? errmsg("\"%s\" is not synchronised", get_rel_name(want.relation))
+                        : errmsg("\"%s\" is not synchronised with collection \"%s\"",
+                                 get_rel_name(want.relation), want.collection),
                     errhint("Begin with stash.vector_sync_enable, or search it as it is with "
                             "stash.vector_search_local.")));
+  if (!fits)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                    errmsg("\"%s\" is no embedding column of a collection of \"%s\"", want.column,
+                           get_rel_name(want.relation)),
+                    errhint("stash.vector_sync_status() lists the collections.")));
   if (!state->config.tenant_column.empty() && want.tenant == nullptr)
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null"),
                     errhint("The table was synchronised with a tenant column.")));
@@ -118,8 +137,38 @@ bool server_is_well() {
          (slot == nullptr || slot->breaker.load() == 0) && GetCurrentTimestamp() >= down_until;
 }
 
+const char* to_utf8(const char* text) {
+  return pg_server_to_any(text, static_cast<int>(strlen(text)), PG_UTF8);
+}
+
+// What of the filter Weaviate can tell. One that is malformed is refused where the rows are read.
+void translate_filter(const wanted& want) {
+  state->filter = {};
+  if (want.filter == nullptr) return;
+  const char* text = to_utf8(JsonbToCString(nullptr, &const_cast<Jsonb*>(want.filter)->root,
+                                            static_cast<int>(VARSIZE(want.filter))));
+  run_guarded([&] {
+    std::vector<vectors::indexed_property> properties;
+    for (const property_column& each : state->config.properties)
+      properties.push_back({each.column, each.name, each.type});
+    try {
+      state->filter =
+          vectors::filter_for_weaviate(vectors::parse_filter(text), properties,
+                                       state->target.server.dialect == weaviate::dialect::connect);
+    } catch (const vectors::filter_error&) {
+      state->filter = {};
+      state->filter.exact = false;
+    }
+  });
+}
+
 // False when the server did not answer as it should.
 bool ask_server(const wanted& want, int hits) {
+  using filter_result = vectors::weaviate_filter::result;
+  if (state->filter.is == filter_result::nothing) {
+    state->found = {};
+    return true;
+  }
   weaviate::search_query query;
   query.collection = state->config.collection;
   query.vector_name = state->config.vectors[0].name;
@@ -128,6 +177,7 @@ bool ask_server(const wanted& want, int hits) {
   if (want.words != nullptr) query.words = want.words;
   query.alpha = want.alpha;
   query.limit = hits;
+  if (state->filter.is == filter_result::some) query.filter = &state->filter.condition;
   if (want.words == nullptr && want.max_distance < std::numeric_limits<double>::infinity())
     query.max_distance = want.max_distance;
   static const std::string* const key = new std::string("stash_key");
@@ -281,8 +331,9 @@ void return_joined(const row_set& rows, const wanted& want, const joined_row* jo
 bool search_there(const row_set& rows, const wanted& want) {
   auto* joined = static_cast<joined_row*>(
       palloc(sizeof(joined_row) * static_cast<std::size_t>(want.max_rows)));
+  translate_filter(want);
   int hits = Min(want.max_rows + Max(10, want.max_rows / 4), most_hits);
-  if (want.filter != nullptr) hits = Min(hits * 4, most_hits);
+  if (!state->filter.exact) hits = Min(hits * 4, most_hits);
   while (true) {
     CHECK_FOR_INTERRUPTS();
     if (!ask_server(want, hits)) return false;
@@ -353,7 +404,8 @@ void search_here(const row_set& rows, const wanted& want) {
 
 }  // namespace
 
-// vector_search(relation, embedding, max_rows, filter, tenant, query, alpha, max_distance)
+// vector_search(relation, embedding, max_rows, filter, tenant, query, alpha, max_distance,
+// collection, embedding_column)
 STASH_FUNCTION(vector_search) {
   const wanted want = read_arguments(fcinfo);
   load_state(want);

@@ -64,10 +64,10 @@ verdict_of_row forwarder::take_row(const outbox_row& row, int leaf) {
     return verdict_of_row::taken;
   }
   if (asleep(row.sync)) return verdict_of_row::left;
-  if (row.what == change::key) {
+  if (row.what == change::key || row.what == change::object) {
     if (queue_.full()) return verdict_of_row::stop;
     queue_.add(row.sync, row.tenant != nullptr, row.tenant == nullptr ? "" : row.tenant, row.key,
-               ticket);
+               ticket, row.what == change::object);
   } else {
     vector_job& job = row.what == change::sweep ? found->second.sweep : found->second.backfill;
     job.asked.emplace_back(leaf, ticket);

@@ -51,7 +51,7 @@ class batch_builder final : public row_visitor {
     }
     weaviate::object object = row.object;
     object.collection = table_->config.collection;
-    object.id = owner_->id_of(*table_, key->key);
+    object.id = object_id_of(table_->config, key->key);
     made.upserts->add(object);
     made.keys.push_back(key);
     its = fate::sent;
@@ -75,11 +75,6 @@ class batch_builder final : public row_visitor {
     return has_tenant != key.has_tenant || (has_tenant && key.tenant != row.tenant);
   }
 };
-
-weaviate::uuid forwarder::id_of(const synced_table& table, const std::string& key) const {
-  const std::string_view parts[] = {table.config.key_space, key};
-  return weaviate::object_id(parts);
-}
 
 void forwarder::submit(synced_table* table, flight made, http::request request) {
   made.sync = table == nullptr ? 0 : table->config.id;
@@ -177,10 +172,12 @@ void forwarder::learn_dimensions(synced_table* table) {
 
 void forwarder::send_keys(synced_table* table, const key_group& keys) {
   building_ = keys;
-  // Keys that were refused are deletions already: nothing is read for them.
+  // Keys that were refused, and objects that are nobody's, are deletions already: nothing is read
+  // for them.
   key_group to_read;
   key_group to_delete;
-  for (pending_key* key : keys) (key->refused.empty() ? to_read : to_delete).push_back(key);
+  for (pending_key* key : keys)
+    (key->refused.empty() && !key->is_object ? to_read : to_delete).push_back(key);
   batch_builder builder(this, table, to_read);
   bool all = true;
   std::string error;
@@ -237,7 +234,9 @@ void forwarder::submit_deletes(synced_table* table, const key_group& keys) {
       made.deletes =
           std::make_unique<weaviate::delete_batch>(server_, table->config.collection, key->tenant);
     }
-    of.back().deletes->add(id_of(*table, key->key));
+    of.back().deletes->add(key->is_object
+                               ? weaviate::uuid_from_text(key->key).value_or(weaviate::uuid())
+                               : object_id_of(table->config, key->key));
     of.back().keys.push_back(key);
   }
   for (auto& [tenant, flights] : groups)

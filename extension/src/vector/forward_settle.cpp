@@ -136,7 +136,7 @@ void forwarder::fault(synced_table* table, pending_key* key, const weaviate::jud
     if (!is_resting(*table)) rest(table, judged.message, 1000);
     return;
   }
-  if (judged.verdict == verdict::reject && key->refused.empty()) {
+  if (judged.verdict == verdict::reject && key->refused.empty() && !key->is_object) {
     key->refused = judged.message;
     if (table->groups.empty() || table->groups.back().size() >= 1000 ||
         table->groups.back().front()->refused.empty())
@@ -144,8 +144,10 @@ void forwarder::fault(synced_table* table, pending_key* key, const weaviate::jud
     table->groups.back().push_back(key);
     return;
   }
-  failures_.push_back(
-      {key->sync, key->tenant, key->key, judged.verdict == verdict::reject, judged.message});
+  // A foreign object that stays is found again by whoever compares.
+  if (!key->is_object)
+    failures_.push_back(
+        {key->sync, key->tenant, key->key, judged.verdict == verdict::reject, judged.message});
   queue_.done(key, [&](const change_ticket& ticket) { settle_ticket(table->config.id, ticket); });
 }
 

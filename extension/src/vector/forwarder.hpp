@@ -160,7 +160,6 @@ class forwarder {
   void submit_deletes(synced_table* table, const key_group& keys);
   void learn_dimensions(synced_table* table);
   [[nodiscard]] bool deletable(const synced_table& table, const pending_key& key) const;
-  weaviate::uuid id_of(const synced_table& table, const std::string& key) const;
   friend class batch_builder;
   // forward_settle.cpp
   void receive();

@@ -23,6 +23,7 @@ enum class change : char {
   key = 'k',       // send this key's row, or delete its object
   sweep = 's',     // delete objects whose rows are gone (TRUNCATE, DETACH)
   backfill = 'b',  // send every row (ATTACH, ALTER TYPE)
+  object = 'o',    // delete the object whose UUID this is: one that no key of the table has
 };
 
 // The columns of a leaf.

@@ -45,7 +45,7 @@ std::string rows_statement(const sync_config& config) {
   append_columns(config, &text);
   text += vector_columns(config);
   for (const property_column& each : config.properties) text += ", " + column(each.column);
-  text += " FROM ROWS FROM (";
+  text += ", r.xmin FROM ROWS FROM (";
   for (std::size_t i = 0; i < config.key.size(); i++)
     text += (i == 0 ? "pg_catalog.unnest(" : ", pg_catalog.unnest(") + placeholder(i + 1) + ")";
   text += ") WITH ORDINALITY AS k(";
@@ -228,6 +228,8 @@ found_row read_found(const sync_config& config, const std::vector<pending_key*>&
   row.tenant = columns.text(2 + count);
   const int vectors = 3 + count;
   const int properties = vectors + static_cast<int>(config.vectors.size());
+  row.version = DatumGetTransactionId(
+      columns.value(properties + static_cast<int>(config.properties.size()), &null));
   row.fault = read_vectors(config, columns, vectors, &row);
   if (row.fault == nullptr && row.has_embedding)
     row.fault = read_properties(config, columns, properties, image, &row);

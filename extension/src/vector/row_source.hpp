@@ -40,6 +40,7 @@ struct found_row {
   const char* fault;        // why it cannot be sent; nullptr: it can
   weaviate::object object;  // without collection and id
   std::size_t bytes;        // roughly what it takes in a request
+  TransactionId version;    // another one for every version of the row
 };
 
 // Reads the rows of keys in order until `visit` says enough. Returns how many keys were looked at:

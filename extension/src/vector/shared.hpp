@@ -75,6 +75,10 @@ void forget_vector_database(unsigned int database);
 // Tells the database's worker that there is something to do.
 void wake_vector_worker(vector_slot* slot);
 
+// Waits until all that was committed before the call is in Weaviate, or is a dead letter; false
+// when the time is over. Errors: 53300 too many sessions wait. For a process with a slot.
+bool wait_until_sent(std::int32_t sync, TimestampTz until);
+
 wait_place* wait_places();
 ConditionVariable* vector_answered();
 

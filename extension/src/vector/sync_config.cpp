@@ -22,7 +22,14 @@ namespace {
 
 statement all_syncs{SYNC_COLUMNS " ORDER BY s.id", 0, {}};
 statement sync_of_relation{
-    SYNC_COLUMNS " WHERE s.relation OPERATOR(pg_catalog.=) $1 ORDER BY s.id LIMIT 1", 1, {OIDOID}};
+    SYNC_COLUMNS
+    " WHERE s.relation OPERATOR(pg_catalog.=) $1"
+    " AND ($2 IS NULL OR s.collection OPERATOR(pg_catalog.=) $2)"
+    " AND ($3 IS NULL OR s.embeddings OPERATOR(pg_catalog.@>)"
+    " pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('column', $3)))"
+    " ORDER BY s.id LIMIT 1",
+    3,
+    {OIDOID, TEXTOID, TEXTOID}};
 
 #undef SYNC_COLUMNS
 
@@ -166,11 +173,23 @@ void load_sync_configs(std::map<std::int32_t, sync_config>* configs) {
   for (auto& [id, config] : *configs) read_catalog(&config);
 }
 
-bool load_sync_of(Oid relation, sync_config* config) {
-  if (run(sync_of_relation, {{ObjectIdGetDatum(relation)}}, true) == 0) return false;
+bool load_sync_of(Oid relation, const char* collection, const char* column, sync_config* config) {
+  const auto given = [](const char* text) {
+    return text == nullptr ? sql_null : argument{CStringGetTextDatum(text)};
+  };
+  if (run(sync_of_relation, {{ObjectIdGetDatum(relation)}, given(collection), given(column)},
+          true) == 0)
+    return false;
   read_row(0, config);
+  for (std::size_t i = 1; column != nullptr && i < config->vectors.size(); i++)
+    if (config->vectors[i].column == column) std::swap(config->vectors[0], config->vectors[i]);
   read_catalog(config);
   return true;
+}
+
+weaviate::uuid object_id_of(const sync_config& config, std::string_view key) {
+  const std::string_view parts[] = {config.key_space, key};
+  return weaviate::object_id(parts);
 }
 
 std::string quoted(const std::string& name) { return quote_identifier(name.c_str()); }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "weaviate/uuid.hpp"
+
 #include "boundary/postgres.hpp"
 
 namespace stash {
@@ -57,8 +59,13 @@ struct sync_config {
 // Reads all of them; inside as_owner, in a transaction.
 void load_sync_configs(std::map<std::int32_t, sync_config>* configs);
 
-// One, for a session that searches: the oldest sync of a table. False when there is none.
-bool load_sync_of(Oid relation, sync_config* config);
+// One, for a session: the oldest sync of a table; of those with the collection, and with the
+// embedding column, which may both be nullptr. The column's vector is put first. False when there
+// is none.
+bool load_sync_of(Oid relation, const char* collection, const char* column, sync_config* config);
+
+// The id of the object of a row with this key.
+weaviate::uuid object_id_of(const sync_config& config, std::string_view key);
 
 // The identifier, quoted where SQL needs it.
 std::string quoted(const std::string& name);

@@ -12,7 +12,7 @@
 namespace stash {
 namespace {
 
-statement syncs_of{"SELECT stash.vector_syncs_of($1, NULL)", 1, {REGCLASSOID}};
+statement syncs_of{"SELECT stash.vector_syncs_of($1, $2)", 2, {REGCLASSOID, TEXTOID}};
 
 wait_place* take_place(std::int32_t sync) {
   wait_place* places = wait_places();
@@ -53,7 +53,9 @@ bool wait_until_answered(wait_place* place, TimestampTz until) {
   return answered;
 }
 
-bool wait_for(std::int32_t sync, TimestampTz until) {
+}  // namespace
+
+bool wait_until_sent(std::int32_t sync, TimestampTz until) {
   wait_place* place = take_place(sync);
   bool answered = false;
   PG_ENSURE_ERROR_CLEANUP(leave_place, PointerGetDatum(place));
@@ -63,9 +65,7 @@ bool wait_for(std::int32_t sync, TimestampTz until) {
   return answered;
 }
 
-}  // namespace
-
-// vector_wait(relation, timeout)
+// vector_wait(relation, timeout, collection)
 STASH_FUNCTION(vector_wait) {
   if (PG_ARGISNULL(0)) report_null("relation");
   const double seconds = PG_ARGISNULL(1) ? 30 : PG_GETARG_FLOAT8(1);
@@ -79,7 +79,8 @@ STASH_FUNCTION(vector_wait) {
   const TimestampTz until =
       GetCurrentTimestamp() + static_cast<TimestampTz>(Min(seconds, 1e9) * 1e6);
   const as_owner owner;
-  const std::uint64_t count = run(syncs_of, {{PG_GETARG_DATUM(0)}});
+  const std::uint64_t count =
+      run(syncs_of, {{PG_GETARG_DATUM(0)}, {PG_GETARG_DATUM(2), PG_ARGISNULL(2)}});
   std::int32_t syncs[64];
   int kept = 0;
   for (std::uint64_t i = 0; i < count && kept < 64; i++) {
@@ -88,7 +89,7 @@ STASH_FUNCTION(vector_wait) {
   }
   owner.finish();
   for (int i = 0; i < kept; i++)
-    if (!wait_for(syncs[i], until)) PG_RETURN_BOOL(false);
+    if (!wait_until_sent(syncs[i], until)) PG_RETURN_BOOL(false);
   PG_RETURN_BOOL(true);
 }
 

@@ -166,6 +166,14 @@ std::vector<float> connect_vector(const json& metadata) {
   return floats_from(named->front().value("vectorBytes", std::string()));
 }
 
+void take_named_vectors(const json& metadata, search_hit* hit) {
+  const auto named = metadata.find("vectors");
+  if (named == metadata.end() || !named->is_array()) return;
+  for (const json& each : *named)
+    hit->named.emplace_back(each.value("name", std::string()),
+                            floats_from(each.value("vectorBytes", std::string())));
+}
+
 bool take_connect_hit(const json& result, std::vector<search_hit>* hits) {
   const auto metadata = result.find("metadata");
   if (metadata == result.end() || !metadata->is_object()) return false;
@@ -177,6 +185,9 @@ bool take_connect_hit(const json& result, std::vector<search_hit>* hits) {
   if (metadata->value("scorePresent", false)) hit.score = number_at(*metadata, "score");
   hit.properties = connect_properties(result);
   hit.vector = connect_vector(*metadata);
+  take_named_vectors(*metadata, &hit);
+  if (const auto at = metadata->find("lastUpdateTimeUnix"); at != metadata->end())
+    hit.updated = at->dump();
   hits->push_back(std::move(hit));
   return true;
 }
@@ -194,6 +205,14 @@ search_result read_connect(const http::response& answer) {
   return whole && rest.is_object() ? std::move(result) : unreadable();
 }
 
+std::vector<float> floats_of(const json& list) {
+  std::vector<float> values;
+  if (list.is_array())
+    for (const json& each : list)
+      if (each.is_number()) values.push_back(each.get<float>());
+  return values;
+}
+
 bool take_graphql_hit(json each, std::vector<search_hit>* hits) {
   const auto additional = each.find("_additional");
   if (additional == each.end() || !additional->is_object()) return false;
@@ -203,6 +222,11 @@ bool take_graphql_hit(json each, std::vector<search_hit>* hits) {
   hit.id = *id;
   hit.distance = number_at(*additional, "distance");
   hit.score = number_at(*additional, "score");
+  hit.vector = floats_of(additional->value("vector", json()));
+  const json vectors = additional->value("vectors", json::object());
+  for (const auto& [name, list] : vectors.items())
+    if (list.is_array() && !list.empty()) hit.named.emplace_back(name, floats_of(list));
+  hit.updated = additional->value("lastUpdateTimeUnix", std::string());
   each.erase("_additional");
   json plain = json::object();
   for (auto& [name, value] : each.items())
@@ -224,6 +248,30 @@ search_result read_graphql(const http::response& answer) {
     for (const json& each : hits.is_array() ? hits : json::array())
       if (!take_graphql_hit(each, &result.hits)) return unreadable();
   return result;
+}
+
+json id_list(std::span<const uuid> ids) {
+  json list = json::array();
+  for (const uuid& each : ids) list.push_back(to_string(each));
+  return list;
+}
+
+http::request graphql_fetch(const server& server, const fetch_query& query) {
+  std::string text =
+      "{Get{" + std::string(query.collection) + "(limit:" + std::to_string(query.ids.size()) +
+      ",where:{path:[\"id\"],operator:ContainsAny,valueText:" + id_list(query.ids).dump() + "}";
+  if (!query.tenant.empty()) text += ",tenant:" + json(query.tenant).dump();
+  text += "){";
+  for (const std::string& each : query.properties) text += each + " ";
+  text += "_additional{id lastUpdateTimeUnix ";
+  if (query.vector_names.empty()) {
+    text += "vector";
+  } else {
+    text += "vectors{";
+    for (const std::string& each : query.vector_names) text += each + " ";
+    text += "}";
+  }
+  return rest_call(server, http::method::post, "/graphql", json{{"query", text + "}}}}"}}.dump());
 }
 
 http::request rest_page(const server& server, const page_query& query) {
@@ -302,6 +350,25 @@ http::request page_request(const server& server, const page_query& query) {
   if (query.with_vector && query.vector_name.empty()) body["metadata"]["vector"] = true;
   if (query.with_vector && !query.vector_name.empty())
     body["metadata"]["vectors"] = {query.vector_name};
+  return connect_call(server, "Search", body.dump());
+}
+
+http::request fetch_request(const server& server, const fetch_query& query) {
+  if (server.dialect == dialect::rest) return graphql_fetch(server, query);
+  json body{{"collection", query.collection},
+            {"limit", query.ids.size()},
+            {"uses127Api", true},
+            {"filters",
+             {{"operator", "OPERATOR_CONTAINS_ANY"},
+              {"target", {{"property", "_id"}}},
+              {"valueTextArray", {{"values", id_list(query.ids)}}}}},
+            {"metadata", {{"uuid", true}, {"lastUpdateTimeUnix", true}}},
+            {"properties", {{"nonRefProperties", query.properties}}}};
+  if (!query.tenant.empty()) body["tenant"] = query.tenant;
+  if (query.vector_names.empty())
+    body["metadata"]["vector"] = true;
+  else
+    body["metadata"]["vectors"] = query.vector_names;
   return connect_call(server, "Search", body.dump());
 }
 

@@ -34,7 +34,10 @@ struct search_hit {
   std::optional<double> distance;  // of a search by the vector alone
   std::optional<double> score;     // of a search with words: 0 to 1, the more the better
   std::string properties;          // a JSON object; those without a value are left out
-  std::vector<float> vector;       // when a page was asked for with vectors
+  std::vector<float> vector;       // the unnamed one, or a page's, when it was asked for
+  // Of fetched objects: their named vectors, those that they have, and when they were written.
+  std::vector<std::pair<std::string, std::vector<float>>> named;
+  std::string updated;
 };
 
 struct search_result {
@@ -59,6 +62,18 @@ struct page_query {
 };
 
 http::request page_request(const server& server, const page_query& query);
+
+// Objects by their ids, with all that is known of them; those that are not there are left out.
+struct fetch_query {
+  std::string_view collection;
+  std::string_view tenant;
+  std::span<const uuid> ids;  // at least one, at most 10,000
+  std::span<const std::string> properties;
+  std::span<const std::string> vector_names;  // empty: the unnamed one
+};
+
+// Its answer is for read_search; the objects come in no order.
+http::request fetch_request(const server& server, const fetch_query& query);
 
 // Fewer hits than asked for: the last page.
 search_result read_page(const server& server, const page_query& query,
