@@ -1,4 +1,4 @@
--- What scripts/demo plays after the tour when a Weaviate server is at hand, in docs/vectors.md's words.
+-- What scripts/demo plays after the tour when a Weaviate server is at hand. See docs/vectors.md.
 \set QUIET on
 \pset null NULL
 
