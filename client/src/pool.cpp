@@ -9,34 +9,8 @@ namespace stash {
 
 using detail::steady;
 
-pooled_connection::pooled_connection(pooled_connection&& other) noexcept
-    : state_(std::move(other.state_)), slot_(std::exchange(other.slot_, nullptr)) {}
-
-pooled_connection& pooled_connection::operator=(pooled_connection&& other) noexcept {
-  if (this != &other) {
-    release();
-    state_ = std::move(other.state_);
-    slot_ = std::exchange(other.slot_, nullptr);
-  }
-  return *this;
-}
-
-pooled_connection::~pooled_connection() { release(); }
-
-connection& pooled_connection::operator*() const noexcept { return *slot_->link; }
-
-void pooled_connection::release() noexcept {
-  if (slot_ != nullptr) state_->release(std::exchange(slot_, nullptr), false);
-}
-
-void pooled_connection::discard() noexcept {
-  if (slot_ != nullptr) state_->release(std::exchange(slot_, nullptr), true);
-}
-
 pool::pool(pool_options options) {
-  if (options.max_size == 0) throw usage_error("max_size must be at least 1");
-  if (options.min_size > options.max_size)
-    throw usage_error("min_size must not be greater than max_size");
+  detail::check_sizes(options.min_size, options.max_size);
   state_ = std::make_shared<detail::pool_state>(std::move(options));
   {
     std::vector<pooled_connection> first;
@@ -65,8 +39,7 @@ std::optional<pooled_connection> pool::try_acquire(std::source_location where) {
 }
 
 void pool::resize(std::size_t min_size, std::size_t max_size) {
-  if (max_size == 0 || min_size > max_size)
-    throw usage_error("max_size must be at least 1 and not less than min_size");
+  detail::check_sizes(min_size, max_size);
   state_->resize(min_size, max_size);
 }
 
@@ -86,17 +59,7 @@ std::size_t pool::check_health() { return state_->check_idle(); }
 
 pool_statistics pool::statistics() const {
   const std::lock_guard lock(state_->mutex);
-  pool_statistics figures = state_->figures;
-  figures.min_size = state_->options.min_size;
-  figures.max_size = state_->options.max_size;
-  figures.open = state_->open;
-  figures.idle = state_->idle.size();
-  figures.waiting = state_->waiters.size();
-  figures.wait_median = state_->waits.quantile(0.5);
-  figures.wait_p95 = state_->waits.quantile(0.95);
-  figures.wait_p99 = state_->waits.quantile(0.99);
-  figures.wait_longest = state_->waits.longest();
-  return figures;
+  return detail::figures_of(*state_);
 }
 
 std::vector<pool_holder> pool::holders() const {

@@ -2,18 +2,9 @@
 #include "pool_state.hpp"
 
 #include <algorithm>
-#include <random>
 
 namespace stash::detail {
 namespace {
-
-// A tenth more or less, so that connections made together do not end together.
-steady::time_point expiry(const pool_options& options, steady::time_point now) {
-  if (options.max_lifetime.count() == 0) return steady::time_point::max();
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::uniform_real_distribution<double> factor(0.9, 1.1);
-  return now + std::chrono::duration_cast<steady::duration>(options.max_lifetime * factor(random));
-}
 
 // What a thread gave back last, and when. The address is compared only.
 struct last_release {
@@ -58,7 +49,7 @@ pool_slot* pool_state::connect(std::unique_lock<std::mutex>& lock) {
   pool_slot* slot = slots.back().get();
   slot->link = std::move(link);
   slot->idle_since = steady::now();
-  slot->expires = expiry(options, slot->idle_since);
+  slot->expires = expiry(options.max_lifetime, slot->idle_since);
   return slot;
 }
 
@@ -190,9 +181,7 @@ pool_slot* pool_state::wait_in_line(std::unique_lock<std::mutex>& lock,
   if (!served()) {
     waiters.erase(std::find(waiters.begin(), waiters.end(), &mine));
     figures.timeouts++;
-    throw timeout_error("no connection of the pool became free in time (" +
-                        std::to_string(figures.on_loan) + " of " +
-                        std::to_string(options.max_size) + " are on loan)");
+    throw none_became_free(figures, options.max_size);
   }
   if (mine.turned_away) throw usage_error("the pool is closed");
   figures.waited++;
@@ -330,10 +319,7 @@ void pool_state::report_leaks() {
       if (!slot->lent || slot->reported || now - slot->since < options.leak_after) continue;
       slot->reported = true;
       figures.leaks_reported++;
-      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - slot->since);
-      lines.push_back("a connection of the pool has been on loan for " +
-                      std::to_string(seconds.count()) + " s, acquired at " +
-                      slot->where.file_name() + ":" + std::to_string(slot->where.line()));
+      lines.push_back(leak_warning(now - slot->since, slot->where));
     }
   }
   for (const std::string& line : lines) options.on_warning(line);

@@ -19,15 +19,12 @@
 #include <thread>
 #include <vector>
 
+#include "pool_rules.hpp"
 #include "stash/pool.hpp"
-#include "wait_histogram.hpp"
 
 namespace stash::detail {
 
-using steady = std::chrono::steady_clock;
-
-struct pool_slot {
-  std::unique_ptr<connection> link;
+struct pool_slot : loan_slot<connection> {
   steady::time_point expires;
   steady::time_point idle_since;
   steady::time_point turn_ends;
@@ -58,12 +55,15 @@ struct pool_request {
   bool returning = false;  // see pool_slot
 };
 
-struct pool_state {
+struct pool_state final : lender<connection> {
   explicit pool_state(pool_options given) : options(std::move(given)) {}
 
   pool_slot* acquire(steady::time_point deadline, std::source_location where);
   pool_slot* try_acquire(std::source_location where);
   void release(pool_slot* slot, bool discard) noexcept;
+  void take_back(loan_slot<connection>* slot, bool discard) noexcept override {
+    release(static_cast<pool_slot*>(slot), discard);
+  }
   void close() noexcept;
   void resize(std::size_t min_size, std::size_t max_size);
   void maintain();

@@ -8,78 +8,26 @@
 // old, or that comes back with a transaction that it did not end, is replaced.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <source_location>
 #include <vector>
 
 #include "stash/connection.hpp"
+#include "stash/loan.hpp"
+#include "stash/pool_options.hpp"
 #include "stash/pool_statistics.hpp"
 
 namespace stash {
 
-/// Limits and habits of a pool.
-struct pool_options {
-  /// See connection_options.
-  std::string conninfo = {};
-  /// Kept open, and made at once.
-  std::size_t min_size = 0;
-  /// Never more than these.
-  std::size_t max_size = 10;
-  /// How long acquire() waits before it gives up; NULL waits are not offered: a deadline always is.
-  std::chrono::milliseconds acquire_timeout{30'000};
-  /// A thread that asks again as soon as it has given back keeps its connection for so long while
-  /// others wait: to change threads after each call would cost a third of the throughput. 0: those
-  /// who wait come first, always.
-  std::chrono::microseconds turn{1000};
-  /// See connection_options.
-  std::chrono::milliseconds connect_timeout{10'000};
-  /// A connection that lay idle longer is asked for a sign of life before it is given out.
-  std::chrono::milliseconds check_after{30'000};
-  /// Idle connections above min_size are closed after this long; 0 never.
-  std::chrono::milliseconds idle_timeout{600'000};
-  /// A connection is replaced after this long, give or take a tenth, so that not all go at once;
-  /// 0 never.
-  std::chrono::milliseconds max_lifetime{3'600'000};
-  /// Who holds a connection for longer is reported once through on_warning; 0 never.
-  std::chrono::milliseconds leak_after{60'000};
-  /// See connection_options.
-  bool prepared_statements = true;
-  /// Called with one line of text from the pool's own thread; must not throw.
-  std::function<void(const std::string&)> on_warning = {};
-  /// Called for each new connection, for SET commands and the like.
-  std::function<void(connection&)> on_connect = {};
-};
+/// Limits and habits of a pool; on_connect is a function of the new connection.
+using pool_options = basic_pool_options<void(connection&)>;
+/// What acquire() gives.
+using pooled_connection = loan<connection>;
 
-class pool;
+class health_monitor;
 namespace detail {
 struct pool_state;
-struct pool_slot;
-}  // namespace detail
-
-/// A connection on loan. Movable; gives the connection back when it ends.
-class STASH_API pooled_connection {
- public:
-  pooled_connection(pooled_connection&& other) noexcept;
-  pooled_connection& operator=(pooled_connection&& other) noexcept;
-  ~pooled_connection();
-
-  /// The connection; not after release() or discard().
-  connection& operator*() const noexcept;
-  connection* operator->() const noexcept { return &**this; }
-  /// Gives it back now.
-  void release() noexcept;
-  /// Closes it instead of giving it back.
-  void discard() noexcept;
-
- private:
-  friend class pool;
-  pooled_connection(std::shared_ptr<detail::pool_state> state, detail::pool_slot* slot) noexcept
-      : state_(std::move(state)), slot_(slot) {}
-
-  std::shared_ptr<detail::pool_state> state_;
-  detail::pool_slot* slot_;
-};
+}
 
 /// Thread-safe. Handles may outlive the pool: their connections are closed when they end.
 class STASH_API pool {
@@ -122,6 +70,7 @@ class STASH_API pool {
   [[nodiscard]] std::vector<std::string> recommendations() const;
 
  private:
+  friend class health_monitor;
   std::shared_ptr<detail::pool_state> state_;
 };
 

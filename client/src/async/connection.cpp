@@ -86,7 +86,6 @@ task<std::unique_ptr<connection>> connection::open(reactor& loop, connection_opt
 // Behind the deadline, or when a stop is requested, the statement is cancelled, and what the server
 // then says is read, so that the connection stays usable.
 task<void> connection::drive(stash::detail::exchange& trip, call_limits how) {
-  constexpr std::chrono::seconds patience_after_cancel{10};
   steady_clock::time_point until = end_of(how);
   std::shared_ptr<std::atomic<bool>> cancelled;
   if (how.stop.stop_requested()) {
@@ -107,13 +106,19 @@ task<void> connection::drive(stash::detail::exchange& trip, call_limits how) {
       co_return;
     }
     settled_ = false;
+    const stash::failure why =
+        came == waiting::outcome::stopped
+            ? stash::failure(failure_kind::cancelled, "the call was cancelled")
+            : stash::failure(failure_kind::timeout,
+                             "the statement took too long and was cancelled");
+    if (how.cancel_patience.count() == 0) {
+      trip.give_up(why);
+      co_return;
+    }
     cancelled = cancel_in_a_thread(link_.native());
-    if (came == waiting::outcome::stopped)
-      trip.stop({failure_kind::cancelled, "the call was cancelled"});
-    else
-      trip.stop({failure_kind::timeout, "the statement took too long and was cancelled"});
+    trip.stop(why);
     how.stop = {};
-    until = steady_clock::now() + patience_after_cancel;
+    until = steady_clock::now() + how.cancel_patience;
   }
   // The request may arrive behind the answer, and would hit the next statement.
   while (cancelled && !*cancelled && steady_clock::now() < until)

@@ -2,19 +2,9 @@
 #include "pool_state.hpp"
 
 #include <algorithm>
-#include <random>
 
 namespace stash::async::detail {
 namespace {
-
-// A tenth more or less, so that connections made together do not end together.
-steady_clock::time_point expiry(const pool_options& options, steady_clock::time_point now) {
-  if (options.max_lifetime.count() == 0) return steady_clock::time_point::max();
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::uniform_real_distribution<double> factor(0.9, 1.1);
-  return now +
-         std::chrono::duration_cast<steady_clock::duration>(options.max_lifetime * factor(random));
-}
 
 call_limits left_of(const call_limits& how, steady_clock::time_point until) {
   call_limits rest;
@@ -60,7 +50,10 @@ pool_state::pool_state(reactor& on, pool_options given)
 
 void pool_state::give_place() noexcept {
   open--;
-  if (waiters.empty() || closed || open >= options.max_size) return;
+  if (waiters.empty() || closed || open >= options.max_size) {
+    if (open < options.min_size) look_after_later();
+    return;
+  }
   pool_waiter* next = waiters.front();
   waiters.pop_front();
   open++;
@@ -73,7 +66,7 @@ void pool_state::hand_out(pool_slot* slot) noexcept {
   if (closed || open > options.max_size || !slot->link->usable()) return take_out(slot);
   if (waiters.empty()) {
     idle.push_back(slot);
-    look_after_idle();
+    look_after_later();
     return;
   }
   pool_waiter* next = waiters.front();
@@ -117,7 +110,7 @@ task<pool_slot*> pool_state::connect(std::unique_ptr<place> mine, call_limits ho
   mine->used();
   slot->link = std::move(link);
   slot->idle_since = steady_clock::now();
-  slot->expires = expiry(options, slot->idle_since);
+  slot->expires = stash::detail::expiry(options.max_lifetime, slot->idle_since);
   co_return slot;
 }
 
@@ -149,9 +142,7 @@ task<void> pool_state::stand_in_line(claim& mine, call_limits how, steady_clock:
   if (mine.slot == nullptr && mine.room == nullptr) {
     if (came == waiting::outcome::stopped) throw cancelled_error("the call was cancelled");
     figures.timeouts++;
-    throw timeout_error("no connection of the pool became free in time (" +
-                        std::to_string(figures.on_loan) + " of " +
-                        std::to_string(options.max_size) + " are on loan)");
+    throw stash::detail::none_became_free(figures, options.max_size);
   }
   figures.waited++;
   waits.add(steady_clock::now() - begun);
@@ -192,10 +183,12 @@ task<lease> pool_state::acquire(call_limits how, std::source_location where) {
   pool_slot* slot = std::exchange(mine.slot, nullptr);
   slot->since = steady_clock::now();
   slot->where = where;
+  slot->reported = false;
   slot->lent = true;
   figures.acquired++;
   figures.on_loan++;
   figures.most_on_loan = std::max(figures.most_on_loan, figures.on_loan);
+  if (options.on_warning) look_after_later();
   co_return lease(keep, slot);
 }
 
@@ -222,10 +215,11 @@ void pool_state::close() noexcept {
   for (pool_slot* each : std::exchange(idle, {})) take_out(each);
   // A timer would keep the loop of others at work.
   if (housekeeping) housekeeping->disarm();
-  housekeeping_armed = false;
+  looks_at = steady_clock::time_point::max();
 }
 
-void pool_state::resize(std::size_t max_size) {
+void pool_state::resize(std::size_t min_size, std::size_t max_size) {
+  options.min_size = min_size;
   options.max_size = max_size;
   while (open > max_size && !idle.empty()) {
     figures.closed_idle++;
@@ -236,13 +230,14 @@ void pool_state::resize(std::size_t max_size) {
     open++;
     give_place();
   }
+  look_after_later();
 }
 
-std::size_t pool_state::terminate_idle(steady_clock::duration idle_for) {
+std::size_t pool_state::terminate_idle(steady_clock::duration idle_for, std::size_t keep) {
   const auto now = steady_clock::now();
   std::size_t ended = 0;
   // The longest unused stand in front.
-  while (!idle.empty() && now - idle.front()->idle_since >= idle_for) {
+  while (!idle.empty() && open > keep && now - idle.front()->idle_since >= idle_for) {
     pool_slot* slot = idle.front();
     idle.erase(idle.begin());
     take_out(slot);
@@ -252,16 +247,83 @@ std::size_t pool_state::terminate_idle(steady_clock::duration idle_for) {
   return ended;
 }
 
-void pool_state::look_after_idle() {
-  if (options.idle_timeout.count() == 0 || housekeeping_armed || idle.empty() || !housekeeping)
-    return;
-  housekeeping_armed = true;
-  housekeeping->arm(interest::nothing, idle.front()->idle_since + options.idle_timeout,
-                    [this](bool) {
-                      housekeeping_armed = false;
-                      (void)terminate_idle(options.idle_timeout);
-                      look_after_idle();
-                    });
+// --- housekeeping
+
+steady_clock::time_point pool_state::next_look() const {
+  auto next = steady_clock::time_point::max();
+  if (options.idle_timeout.count() > 0 && !idle.empty() && open > options.min_size)
+    next = idle.front()->idle_since + options.idle_timeout;
+  if (options.leak_after.count() > 0 && options.on_warning)
+    for (const auto& slot : slots)
+      if (slot->lent && !slot->reported) next = std::min(next, slot->since + options.leak_after);
+  if (open < options.min_size && !filling) next = std::min(next, next_fill_);
+  return next;
+}
+
+void pool_state::look_after_later() {
+  if (closed || !housekeeping) return;
+  const auto next = next_look();
+  if (next >= looks_at) return;
+  looks_at = next;
+  housekeeping->disarm();
+  housekeeping->arm(interest::nothing, next, [this](bool) { look_after(); });
+}
+
+void pool_state::look_after() {
+  looks_at = steady_clock::time_point::max();
+  // A function that is called may let go of the pool.
+  const std::shared_ptr<pool_state> keep = shared_from_this();
+  if (options.idle_timeout.count() > 0)
+    (void)terminate_idle(options.idle_timeout, options.min_size);
+  report_leaks();
+  fill_up();
+  look_after_later();
+}
+
+void pool_state::report_leaks() {
+  if (options.leak_after.count() == 0 || !options.on_warning) return;
+  const auto now = steady_clock::now();
+  std::vector<std::string> lines;
+  for (const auto& slot : slots) {
+    if (!slot->lent || slot->reported || now - slot->since < options.leak_after) continue;
+    slot->reported = true;
+    figures.leaks_reported++;
+    lines.push_back(stash::detail::leak_warning(now - slot->since, slot->where));
+  }
+  for (const std::string& line : lines) options.on_warning(line);
+}
+
+// One after the other, until there are enough.
+void pool_state::fill_up() {
+  if (closed || filling || open >= options.min_size || steady_clock::now() < next_fill_) return;
+  filling.emplace(make_one_more());
+  task_access::start(*filling, made_one_more, this);
+}
+
+task<void> pool_state::make_one_more() {
+  const call_limits none;
+  open++;
+  try {
+    hand_out(co_await connect(std::make_unique<place>(*this), none));
+  } catch (const std::exception& failed) {
+    why_not_filled_ = failed.what();
+  }
+}
+
+// It is at its end but not gone yet: in the next turn.
+std::coroutine_handle<> pool_state::made_one_more(void* context) {
+  auto* mine = static_cast<pool_state*>(context);
+  mine->loop->post([keep = mine->shared_from_this()] {
+    constexpr std::chrono::seconds pause_after_failure{1};
+    keep->filling.reset();
+    if (!keep->why_not_filled_.empty()) {
+      keep->next_fill_ = steady_clock::now() + pause_after_failure;
+      const std::string why = std::exchange(keep->why_not_filled_, {});
+      if (keep->options.on_warning) keep->options.on_warning("could not connect: " + why);
+    }
+    keep->look_after_later();
+  });
+  return std::noop_coroutine();
 }
 
 }  // namespace stash::async::detail

@@ -2,23 +2,14 @@
 #include <asio.hpp>
 #include <future>
 
-#include "server.hpp"
-#include "stash/async.hpp"
+#include "async_fixture.hpp"
 #include "stash/async/asio.hpp"
 
 namespace {
 
 using namespace test;
-using stash::async::task;
 
-class on_asio : public with_client {
- protected:
-  static stash::async::pool_options few(std::size_t max_size) {
-    stash::async::pool_options made;
-    made.max_size = max_size;
-    made.acquire_timeout = 10s;
-    return made;
-  }
+struct asios_loop {
   // Runs a task as an Asio program would, to its end.
   template <typename T>
   T run(task<T> work) {
@@ -34,8 +25,11 @@ class on_asio : public with_client {
 
   asio::io_context context;
   stash::async::asio_reactor loop{context.get_executor()};
-  stash::async::client c{loop, few(4)};
-  const stash::set_options fresh{.fresh = true};
+};
+
+class on_asio : public with_async_client<asios_loop> {
+ protected:
+  asio::io_context& context = runs.context;
 };
 
 TEST_F(on_asio, typed_calls_within_asios_own_coroutines) {

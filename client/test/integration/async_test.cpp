@@ -1,7 +1,5 @@
 // Coroutines: every kind of call, deadlines, cancellation, the pool's line, connections that die.
-#include "stash/async.hpp"
-
-#include "server.hpp"
+#include "async_fixture.hpp"
 
 namespace {
 
@@ -9,26 +7,17 @@ using namespace test;
 using stash::failure_kind;
 using stash::json;
 using stash::async::call_limits;
-using stash::async::task;
 
-// A loop and a client on it, with a namespace of the test's own.
-class async : public with_client {
- protected:
-  static stash::async::pool_options few(std::size_t max_size) {
-    stash::async::pool_options made;
-    made.max_size = max_size;
-    made.acquire_timeout = 10s;
-    return made;
-  }
+struct own_loop {
   template <typename T>
   T run(task<T> work) {
     return loop.run(std::move(work));
   }
 
   stash::async::event_loop loop;
-  stash::async::client c{loop, few(4)};
-  const stash::set_options fresh{.fresh = true};
 };
+
+class async : public with_async_client<own_loop> {};
 
 TEST_F(async, typed_calls) {
   auto cache = c.cache(name);
@@ -192,10 +181,10 @@ TEST_F(async, the_pool_resizes_and_ends_what_rests) {
   }(pool, served));
   run(stash::async::sleep_for(loop, 20ms));
   EXPECT_FALSE(served);
-  pool.resize(2);
+  pool.resize(0, 2);
   loop.run();
   EXPECT_TRUE(served);
-  pool.resize(1);
+  pool.resize(0, 1);
   EXPECT_EQ(pool.statistics().open, 1u);
   held.release();
   EXPECT_EQ(pool.terminate_idle(1h), 0u);
@@ -207,6 +196,80 @@ TEST_F(async, the_pool_resizes_and_ends_what_rests) {
   EXPECT_EQ(shortly.statistics().idle, 1u);
   run(stash::async::sleep_for(loop, 200ms));
   EXPECT_EQ(shortly.statistics().open, 0u);
+}
+
+TEST_F(async, the_pool_keeps_its_minimum) {
+  auto options = few(3);
+  options.min_size = 2;
+  options.idle_timeout = 20ms;
+  stash::async::pool pool(loop, options);
+  const auto filled = [&] {
+    for (int i = 0; i < 1000 && pool.statistics().idle != 2; i++)
+      run(stash::async::sleep_for(loop, 5ms));
+    return pool.statistics().idle == 2;
+  };
+  EXPECT_TRUE(filled());
+  {
+    auto one = run(pool.acquire()), two = run(pool.acquire()), three = run(pool.acquire());
+    two.discard();
+    three.discard();
+    EXPECT_LE(pool.statistics().open, 2u);
+  }
+  EXPECT_TRUE(filled());
+  run(stash::async::sleep_for(loop, 100ms));
+  EXPECT_EQ(pool.statistics().open, 2u);
+  EXPECT_EQ(pool.statistics().min_size, 2u);
+  pool.resize(0, 1);
+  EXPECT_EQ(pool.statistics().open, 1u);
+  EXPECT_THROW(stash::async::pool(loop, {.min_size = 2, .max_size = 1}), stash::usage_error);
+}
+
+TEST_F(async, a_minimum_that_cannot_be_had_is_told) {
+  std::vector<std::string> lines;
+  auto options = few(1);
+  options.conninfo = "host=/nowhere";
+  options.min_size = 1;
+  options.on_warning = [&](const std::string& line) { lines.push_back(line); };
+  {
+    stash::async::pool pool(loop, options);
+    for (int i = 0; i < 1000 && lines.empty(); i++) run(stash::async::sleep_for(loop, 5ms));
+    EXPECT_EQ(pool.statistics().open, 0u);
+  }
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines[0].find("could not connect: "), 0u);
+  // Ended while it fills up.
+  stash::async::pool never(loop, {.min_size = 1});
+  run(stash::async::sleep_for(loop, 0ms));
+}
+
+TEST_F(async, leaks_are_reported_once) {
+  std::vector<std::string> lines;
+  auto options = few(2);
+  options.leak_after = 50ms;
+  options.on_warning = [&](const std::string& line) { lines.push_back(line); };
+  stash::async::pool pool(loop, options);
+  const auto held = run(pool.acquire());
+  run(pool.acquire()).release();
+  run(stash::async::sleep_for(loop, 200ms));
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("async_test.cpp"), std::string::npos) << lines[0];
+  EXPECT_EQ(pool.statistics().leaks_reported, 1u);
+}
+
+TEST_F(async, cached_functions) {
+  int computed = 0;
+  auto square = stash::cached(c.cache(name), "square", [&](int number) -> task<int> {
+    computed++;
+    co_await stash::async::sleep_for(loop, 1ms);
+    co_return number* number;
+  });
+  EXPECT_EQ(run(square(3)), 9);
+  EXPECT_EQ(run(square(3)), 9);
+  EXPECT_EQ(run(square(4)), 16);
+  EXPECT_EQ(computed, 2);
+  EXPECT_TRUE(run(square.forget(3)));
+  EXPECT_EQ(run(square(3)), 9);
+  EXPECT_EQ(computed, 3);
 }
 
 TEST_F(async, nobody_to_connect_to) {

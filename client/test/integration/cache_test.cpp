@@ -46,6 +46,60 @@ TEST_F(cache, set_and_get) {
   EXPECT_FALSE(c->erase("u"));
 }
 
+TEST_F(cache, functions_are_cached) {
+  int computed = 0;
+  auto find_user = stash::cached(*c, "user",
+                                 [&](int id, const std::string& part) {
+                                   computed++;
+                                   if (id == 0) throw std::runtime_error("no such user");
+                                   return user{part, id};
+                                 },
+                                 {.ttl = 60s, .tags = {"user:{1}", "part:{2}"}});
+  EXPECT_EQ(find_user(7, "a").age, 7);
+  EXPECT_EQ(find_user(7, "a").name, "a");
+  EXPECT_EQ(computed, 1);
+  EXPECT_EQ(find_user(7, "b").name, "b");
+  EXPECT_EQ(find_user(8, "a").age, 8);
+  EXPECT_EQ(computed, 3);
+  EXPECT_EQ(c->get<user>("user:7,\"a\"")->age, 7);
+  const std::vector<std::string> seven{"user:7"}, a{"part:a"};
+  EXPECT_EQ(c->invalidate_tags(seven), 2);
+  (void)find_user(7, "a");
+  (void)find_user(8, "a");
+  EXPECT_EQ(computed, 4);
+  EXPECT_EQ(c->invalidate_tags(a), 2);
+  EXPECT_TRUE(find_user.forget(7, "b") == false);
+  (void)find_user(8, "a");
+  EXPECT_TRUE(find_user.forget(8, "a"));
+  EXPECT_EQ(computed, 5);
+  for (int i = 0; i < 2; i++) EXPECT_THROW((void)find_user(0, "a"), std::runtime_error);
+  EXPECT_EQ(computed, 7);
+}
+
+// What a commit changes is computed again: the tag names the row, the trigger the tag.
+TEST_F(cache, a_commit_makes_a_cached_answer_go) {
+  const std::string table = "prices_" + name;
+  client.transact([&](stash::transaction& work) {
+    work.execute("CREATE TABLE " + table + " AS SELECT 1 AS id, 10 AS price");
+  });
+  client.admin().invalidate_on(table, table + ":{id}", name);
+  auto price = stash::cached(
+      *c, "price",
+      [&](int id) {
+        return client.transact([&](stash::transaction& work) {
+          return work.execute("SELECT price FROM " + table + " WHERE id = $1", id).integer(0, 0);
+        });
+      },
+      {.tags = {table + ":{1}"}});
+  EXPECT_EQ(price(1), 10);
+  client.transact([&](stash::transaction& work) {
+    work.execute("UPDATE " + table + " SET price = 20");
+    EXPECT_EQ(price(1), 10);
+  });
+  EXPECT_EQ(price(1), 20);
+  client.transact([&](stash::transaction& work) { work.execute("DROP TABLE " + table); });
+}
+
 TEST_F(cache, for_ever_and_conditions) {
   const stash::seconds never{std::numeric_limits<double>::infinity()};
   const auto first = c->set("k", 1, {.ttl = never, .fresh = true});

@@ -1,15 +1,13 @@
 // Servers of a test's own: see the script control beside this file.
 #pragma once
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 
 #include "../integration/server.hpp"
+#include "sockets.hpp"
 
 namespace test {
 
@@ -35,18 +33,7 @@ inline std::string new_folder(const std::string& name) {
 }
 
 // A port that nobody listens on. Somebody else could take it in the next moment; nobody does.
-inline int free_port() {
-  const int probe = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("no free port");
-  close(probe);
-  return ntohs(address.sin_port);
-}
+inline int free_port() { return silent_server().port; }
 
 // A server, or a standby; stopped at its end.
 struct own_server {

@@ -1,6 +1,7 @@
 // A primary and a standby: reads that may be old, several hosts, a restart and a failover in the
 // middle of everything.
 #include "servers.hpp"
+#include "stash/async.hpp"
 
 namespace {
 
@@ -167,6 +168,61 @@ TEST_F(standby, a_restart_in_the_middle_of_everything) {
     primary->stop();
     primary->start();
   });
+}
+
+stash::async::task<void> count_until(const std::atomic<bool>& stop, stash::async::event_loop& loop,
+                                     stash::async::client& client, std::int64_t& acknowledged,
+                                     std::int64_t& unknown) {
+  while (!stop) {
+    const auto done = co_await client.nothrow().execute("UPDATE counter SET n = n + 1");
+    (done ? acknowledged : unknown)++;
+    if (!done) {
+      EXPECT_TRUE(done.error().connection_lost()) << done.error().message();
+    }
+    co_await stash::async::sleep_for(loop, 5ms);
+  }
+}
+
+TEST_F(standby, a_restart_under_coroutines_and_a_monitor) {
+  std::mutex mutex;
+  std::vector<bool> states;
+  const auto seen = [&](const std::vector<bool>& wanted) {
+    return eventually([&] {
+      const std::lock_guard lock(mutex);
+      return states == wanted;
+    });
+  };
+  stash::pool watched({.conninfo = primary->conninfo()});
+  const stash::health_monitor monitor(
+      {{"primary", watched}},
+      {.every = 20ms, .timeout = 10s, .on_change = [&](const stash::health_report& now) {
+         const std::lock_guard lock(mutex);
+         states.push_back(now.up);
+       }});
+  stash::async::event_loop loop;
+  stash::async::client client(loop, {.conninfo = primary->conninfo(), .max_size = 3});
+  const auto n = [&] { return loop.run(client.execute("SELECT n FROM counter")).integer(0, 0); };
+  const std::int64_t begun = n();
+  std::int64_t acknowledged = 0, unknown = 0;
+  std::atomic<bool> stop = false;
+  std::thread disturber([&] {
+    EXPECT_TRUE(seen({true}));
+    primary->stop();
+    EXPECT_TRUE(seen({true, false}));
+    primary->start();
+    EXPECT_TRUE(seen({true, false, true}));
+    stop = true;
+  });
+  for (int i = 0; i < 4; i++) loop.spawn(count_until(stop, loop, client, acknowledged, unknown));
+  loop.run();
+  disturber.join();
+  const std::int64_t counted = n() - begun;
+  EXPECT_GT(acknowledged, 0);
+  EXPECT_GT(unknown, 0);
+  EXPECT_GE(counted, acknowledged);
+  EXPECT_LE(counted, acknowledged + unknown);
+  EXPECT_GT(client.connections().statistics().closed_broken, 0u);
+  EXPECT_FALSE(monitor.reports()[0].standby);
 }
 
 // The last one: afterwards the standby is the primary.

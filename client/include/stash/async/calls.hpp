@@ -4,8 +4,15 @@
 #include "stash/admin.hpp"
 #include "stash/async/executor.hpp"
 #include "stash/async/sleep.hpp"
-#include "stash/cache.hpp"
+#include "stash/cached.hpp"
 #include "stash/sessions.hpp"
+
+namespace stash::detail {
+template <typename T>
+struct computed<async::task<T>> {
+  using type = T;
+};
+}  // namespace stash::detail
 
 namespace stash::async {
 

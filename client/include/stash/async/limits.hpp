@@ -14,6 +14,9 @@ struct call_limits {
   std::optional<std::chrono::milliseconds> timeout = {};
   /// When a stop is requested, from any thread: cancelled_error.
   std::stop_token stop = {};
+  /// How long the server may take to answer the request to cancel before its connection is given
+  /// up. 0: it is not asked, the connection is closed at once.
+  std::chrono::milliseconds cancel_patience{10'000};
 };
 
 }  // namespace stash::async
