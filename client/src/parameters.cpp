@@ -82,6 +82,7 @@ parameters& parameters::last_is_null() {
 
 parameters& parameters::append(unsigned type, std::string_view bytes, int format) {
   check_size(bytes.size());
+  if (values_.empty()) values_.reserve(4);
   values_.push_back({type, buffer_.size(), static_cast<int>(bytes.size()), format});
   buffer_.append(bytes);
   // Values in text form end with a zero byte; libpq may look at it.

@@ -5,21 +5,27 @@
 
 namespace stash {
 
+std::shared_ptr<const std::string> batch::shared_text(std::string_view sql) {
+  if (!statements_.empty() && *statements_.back().sql == sql) return statements_.back().sql;
+  return std::make_shared<const std::string>(sql);
+}
+
 batch& batch::add_with(std::string_view sql, parameters values) {
-  statements_.push_back({std::string(sql), std::move(values), nullptr});
+  statements_.push_back({shared_text(sql), std::move(values), nullptr});
   return *this;
 }
 
 std::shared_ptr<std::optional<expected<result>>> batch::add_with_slot(std::string_view sql,
                                                                       parameters values) {
   statements_.push_back(
-      {std::string(sql), std::move(values), std::make_shared<std::optional<expected<result>>>()});
+      {shared_text(sql), std::move(values), std::make_shared<std::optional<expected<result>>>()});
   return statements_.back().slot;
 }
 
 std::vector<result> batch::distribute(const std::vector<detail::batch_entry>& statements,
                                       std::vector<expected<result>> answers) {
   std::vector<result> in_order;
+  in_order.reserve(statements.size());
   std::optional<failure> first;
   for (std::size_t i = 0; i < statements.size(); i++) {
     if (!answers[i] && !first) first = answers[i].error();

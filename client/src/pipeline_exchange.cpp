@@ -39,7 +39,7 @@ void pipeline_exchange::leave() {
 
 // A statement like the one before it has the same name, which need not be looked up.
 bool pipeline_exchange::same_as_before(std::size_t at) const {
-  if (at == 0 || names_[at - 1] == nullptr || statements_[at].sql != statements_[at - 1].sql)
+  if (at == 0 || names_[at - 1] == nullptr || *statements_[at].sql != *statements_[at - 1].sql)
     return false;
   const auto& mine = statements_[at].values.values_;
   const auto& others = statements_[at - 1].values.values_;
@@ -57,11 +57,11 @@ bool pipeline_exchange::prepare_next(bool* prepares) {
     }
     const batch_entry& each = statements_[next_];
     on_.fill(each.values);
-    const connection::lookup found = on_.find(each.sql);
+    const connection::lookup found = on_.find(*each.sql);
     names_[next_] = found.name;
     if (found.name != nullptr || !found.may_prepare) continue;
     *prepares = true;
-    return PQsendPrepare(on_.native(), on_.name_to_prepare().c_str(), each.sql.c_str(),
+    return PQsendPrepare(on_.native(), on_.name_to_prepare().c_str(), each.sql->c_str(),
                          each.values.count(), on_.types_.data()) != 0;
   }
   return true;
@@ -78,7 +78,7 @@ bool pipeline_exchange::send_some() {
     const std::string* name = names_[next_++];
     const int done =
         name == nullptr
-            ? PQsendQueryParams(handle, each.sql.c_str(), each.values.count(), on_.types_.data(),
+            ? PQsendQueryParams(handle, each.sql->c_str(), each.values.count(), on_.types_.data(),
                                 on_.pointers_.data(), on_.lengths_.data(), on_.formats_.data(),
                                 binary_format)
             : PQsendQueryPrepared(handle, name->c_str(), each.values.count(), on_.pointers_.data(),
@@ -133,6 +133,7 @@ void pipeline_exchange::end_of_results() {
   }
   expected<result> got = on_.examine(rows);
   if (got) {
+    got->pack();
     answers_.push_back(std::move(got));
     return;
   }

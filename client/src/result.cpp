@@ -3,8 +3,11 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <cstring>
+#include <new>
 
 #include "stash/error.hpp"
 #include "wire.hpp"
@@ -24,49 +27,122 @@ enum : unsigned {
   jsonb_type = 3802,
 };
 
-std::string column_text(const PGresult* rows, int column) {
-  const char* name = PQfname(rows, column);
-  return name == nullptr ? std::to_string(column) : std::string(name);
-}
-
-[[noreturn]] void throw_type(const PGresult* rows, int column, const char* wanted) {
-  throw usage_error("column \"" + column_text(rows, column) + "\" is not " + wanted +
-                    " (its type has OID " + std::to_string(PQftype(rows, column)) + ")");
-}
-
 }  // namespace
 
-void result::free(PGresult* rows) { PQclear(rows); }
+// Columns, then cells row by row, then the bytes of names and values stand behind it.
+struct result::packed_rows {
+  struct column {
+    unsigned type;
+    std::uint32_t name;
+    std::uint32_t name_length;
+  };
+  struct cell {
+    std::uint32_t at;
+    std::int32_t length;  // −1: NULL
+  };
 
-int result::rows() const { return PQntuples(rows_.get()); }
-int result::columns() const { return PQnfields(rows_.get()); }
+  [[nodiscard]] column* columns_begin() { return reinterpret_cast<column*>(this + 1); }
+  [[nodiscard]] cell* cells_begin() { return reinterpret_cast<cell*>(columns_begin() + columns); }
+  [[nodiscard]] char* bytes() {
+    return reinterpret_cast<char*>(cells_begin() + std::size_t(rows) * std::size_t(columns));
+  }
+  [[nodiscard]] cell& at(int row, int column) { return cells_begin()[row * columns + column]; }
+
+  std::int64_t affected;
+  int rows;
+  int columns;
+};
+
+void result::deleter::operator()(PGresult* rows) const { PQclear(rows); }
+void result::deleter::operator()(packed_rows* rows) const { ::operator delete(rows); }
+
+void result::pack() {
+  constexpr std::size_t largest = 16'384;
+  if (rows_ == nullptr || PQresultMemorySize(rows_.get()) > largest) return;
+  const PGresult* given = rows_.get();
+  const int rows = PQntuples(given);
+  const int columns = PQnfields(given);
+  std::size_t size = sizeof(packed_rows);
+  for (int i = 0; i < columns; i++)
+    size += sizeof(packed_rows::column) + std::strlen(PQfname(given, i));
+  for (int row = 0; row < rows; row++)
+    for (int i = 0; i < columns; i++)
+      size += sizeof(packed_rows::cell) + static_cast<std::size_t>(PQgetlength(given, row, i));
+
+  auto* made = new (::operator new(size)) packed_rows{affected(), rows, columns};
+  std::uint32_t end = 0;
+  const auto copy = [&](const char* bytes, std::size_t length) {
+    std::memcpy(made->bytes() + end, bytes, length);
+    const std::uint32_t begin = end;
+    end += static_cast<std::uint32_t>(length);
+    return begin;
+  };
+  for (int i = 0; i < columns; i++) {
+    const std::size_t length = std::strlen(PQfname(given, i));
+    made->columns_begin()[i] = {PQftype(given, i), copy(PQfname(given, i), length),
+                                static_cast<std::uint32_t>(length)};
+  }
+  for (int row = 0; row < rows; row++)
+    for (int i = 0; i < columns; i++) {
+      const int length = PQgetisnull(given, row, i) != 0 ? -1 : PQgetlength(given, row, i);
+      made->at(row, i) = {
+          copy(PQgetvalue(given, row, i), static_cast<std::size_t>(std::max(length, 0))), length};
+    }
+  packed_.reset(made);
+  rows_.reset();
+}
+
+int result::rows() const { return packed_ ? packed_->rows : PQntuples(rows_.get()); }
+int result::columns() const { return packed_ ? packed_->columns : PQnfields(rows_.get()); }
 
 std::int64_t result::affected() const {
-  return std::strtoll(PQcmdTuples(rows_.get()), nullptr, 10);
+  return packed_ ? packed_->affected : std::strtoll(PQcmdTuples(rows_.get()), nullptr, 10);
 }
 
 bool result::is_null(int row, int column) const {
-  return PQgetisnull(rows_.get(), row, column) != 0;
+  if (!packed_) return PQgetisnull(rows_.get(), row, column) != 0;
+  const bool there = row >= 0 && row < packed_->rows && column >= 0 && column < packed_->columns;
+  return !there || packed_->at(row, column).length < 0;
 }
 
 std::string_view result::raw(int row, int column) const {
-  return {PQgetvalue(rows_.get(), row, column),
-          static_cast<std::size_t>(PQgetlength(rows_.get(), row, column))};
+  if (!packed_)
+    return {PQgetvalue(rows_.get(), row, column),
+            static_cast<std::size_t>(PQgetlength(rows_.get(), row, column))};
+  if (is_null(row, column)) return {};
+  const packed_rows::cell& one = packed_->at(row, column);
+  return {packed_->bytes() + one.at, static_cast<std::size_t>(one.length)};
+}
+
+unsigned result::type(int column) const {
+  return packed_ ? packed_->columns_begin()[column].type : PQftype(rows_.get(), column);
+}
+
+std::string result::name(int column) const {
+  if (packed_) {
+    const packed_rows::column& one = packed_->columns_begin()[column];
+    return {packed_->bytes() + one.name, one.name_length};
+  }
+  const char* name = PQfname(rows_.get(), column);
+  return name == nullptr ? std::to_string(column) : std::string(name);
+}
+
+void result::throw_type(int column, const char* wanted) const {
+  throw usage_error("column \"" + name(column) + "\" is not " + wanted + " (its type has OID " +
+                    std::to_string(type(column)) + ")");
 }
 
 std::string_view result::checked(int row, int column, unsigned type) const {
   if (row < 0 || row >= rows() || column < 0 || column >= columns())
     throw usage_error("no such row or column");
-  if (type != 0 && PQftype(rows_.get(), column) != type)
-    throw_type(rows_.get(), column, "of the type asked for");
-  if (is_null(row, column))
-    throw usage_error("column \"" + column_text(rows_.get(), column) + "\" is null");
+  if (type != 0 && this->type(column) != type) throw_type(column, "of the type asked for");
+  if (is_null(row, column)) throw usage_error("column \"" + name(column) + "\" is null");
   return raw(row, column);
 }
 
 std::int64_t result::integer(int row, int column) const {
   const std::string_view bytes = checked(row, column, 0);
-  switch (PQftype(rows_.get(), column)) {
+  switch (type(column)) {
     case int8_type:
       return wire::get<std::int64_t>(bytes);
     case int4_type:
@@ -74,13 +150,13 @@ std::int64_t result::integer(int row, int column) const {
     case int2_type:
       return wire::get<std::int16_t>(bytes);
     default:
-      throw_type(rows_.get(), column, "an integer");
+      throw_type(column, "an integer");
   }
 }
 
 double result::number(int row, int column) const {
   const std::string_view bytes = checked(row, column, 0);
-  switch (PQftype(rows_.get(), column)) {
+  switch (type(column)) {
     case float8_type:
       return std::bit_cast<double>(wire::get<std::uint64_t>(bytes));
     case float4_type:
@@ -103,10 +179,10 @@ std::string_view json_text_of(std::string_view binary) {
 
 std::string_view result::json_text(int row, int column) const {
   const std::string_view bytes = checked(row, column, 0);
-  const unsigned type = PQftype(rows_.get(), column);
-  if (type == jsonb_type) return json_text_of(bytes);
-  if (type == json_type) return bytes;
-  throw_type(rows_.get(), column, "json");
+  const unsigned its_type = type(column);
+  if (its_type == jsonb_type) return json_text_of(bytes);
+  if (its_type == json_type) return bytes;
+  throw_type(column, "json");
 }
 
 json result::document(int row, int column) const { return json::parse(json_text(row, column)); }
@@ -131,7 +207,7 @@ std::string result::uuid(int row, int column) const {
 std::vector<std::optional<std::string_view>> result::elements(int row, int column) const {
   std::string_view bytes = checked(row, column, 0);
   const auto take = [&] {
-    if (bytes.size() < 4) throw_type(rows_.get(), column, "an array");
+    if (bytes.size() < 4) throw_type(column, "an array");
     const auto number = wire::get<std::int32_t>(bytes);
     bytes.remove_prefix(4);
     return number;
@@ -141,7 +217,7 @@ std::vector<std::optional<std::string_view>> result::elements(int row, int colum
   (void)take();  // the elements' type
   std::vector<std::optional<std::string_view>> found;
   if (dimensions == 0) return found;
-  if (dimensions != 1) throw_type(rows_.get(), column, "an array of one dimension");
+  if (dimensions != 1) throw_type(column, "an array of one dimension");
   const std::int32_t count = take();
   (void)take();  // the first index
   found.reserve(static_cast<std::size_t>(count));

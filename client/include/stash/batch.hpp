@@ -14,7 +14,8 @@ namespace stash {
 
 namespace detail {
 struct batch_entry {
-  std::string sql;
+  // Shared with the one before it where the text is the same.
+  std::shared_ptr<const std::string> sql;
   parameters values;
   // Where a handle waits for the answer; null: it comes in order.
   std::shared_ptr<std::optional<expected<result>>> slot;
@@ -84,6 +85,7 @@ class STASH_API batch {
 
  private:
   friend class run_in_pipeline;
+  std::shared_ptr<const std::string> shared_text(std::string_view sql);
   std::shared_ptr<std::optional<expected<result>>> add_with_slot(std::string_view sql,
                                                                  parameters values);
 };

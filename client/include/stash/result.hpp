@@ -1,4 +1,5 @@
-// What a statement returned. Values are read from libpq's memory, nothing is copied before.
+// What a statement returned. Values are read from libpq's memory, nothing is copied before; but the
+// results of a pipeline, many and small, are packed: libpq takes more than 3 kB for each.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ namespace stash {
 class STASH_API result {
  public:
   /// Takes libpq's result over.
-  explicit result(PGresult* owned) : rows_(owned, &free) {}
+  explicit result(PGresult* owned) : rows_(owned) {}
 
   /// How many rows.
   [[nodiscard]] int rows() const;
@@ -51,10 +52,22 @@ class STASH_API result {
   [[nodiscard]] std::vector<std::optional<std::string_view>> elements(int row, int column) const;
 
  private:
-  static void free(PGresult* rows);
+  friend class detail::pipeline_exchange;
+  struct packed_rows;
+  struct deleter {
+    void operator()(PGresult* rows) const;
+    void operator()(packed_rows* rows) const;
+  };
+  // Copies a small result into one block of its size, and lets libpq's go.
+  void pack();
+  [[nodiscard]] unsigned type(int column) const;
+  [[nodiscard]] std::string name(int column) const;
   [[nodiscard]] std::string_view checked(int row, int column, unsigned type) const;
+  [[noreturn]] void throw_type(int column, const char* wanted) const;
 
-  std::unique_ptr<PGresult, void (*)(PGresult*)> rows_;
+  // One of them.
+  std::unique_ptr<PGresult, deleter> rows_;
+  std::unique_ptr<packed_rows, deleter> packed_;
 };
 
 /// The text within a jsonb value as it travels in binary form.

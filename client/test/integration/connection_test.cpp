@@ -46,13 +46,14 @@ TEST(connection, stopped_right_after_it_was_prepared) {
   stash::detail::statement_exchange one(on, mine, none);
   stop_while_preparing(on, one);
   EXPECT_EQ(one.answer().error().kind(), stash::failure_kind::timeout);
-  const std::vector<stash::detail::batch_entry> batched{{"SELECT 'batched'", {}, nullptr}};
+  const auto text = std::make_shared<const std::string>("SELECT 'batched'");
+  const std::vector<stash::detail::batch_entry> batched{{text, {}, nullptr}};
   stash::detail::pipeline_exchange several(on, batched);
   stop_while_preparing(on, several);
   EXPECT_EQ(several.answers()[0].error().kind(), stash::failure_kind::timeout);
   EXPECT_EQ(on.execute(mine).text(0, 0), "mine");
   stash::pipeline batch(on);
-  EXPECT_EQ(batch.add(batched[0].sql).add(mine).run()[0].text(0, 0), "batched");
+  EXPECT_EQ(batch.add(*text).add(mine).run()[0].text(0, 0), "batched");
 }
 
 // Whatever became of a statement whose preparation failed, it does not stand in the way.
@@ -134,23 +135,59 @@ TEST(connection, copy_is_refused) {
   }
 }
 
+// Of a statement by itself libpq keeps the result, those of a pipeline are packed.
 TEST(connection, results_are_read_as_what_they_are) {
   stash::connection on({});
-  const auto rows = on.execute(
+  const std::string sql =
       "SELECT 1::int2, 1.5::float4, true, 'x'::text, NULL::int, '2000-01-01 "
       "00:00:01+00'::timestamptz,"
-      " '[1]'::json, ARRAY['a', NULL], '00010203-0405-0607-0809-0a0b0c0d0e0f'::uuid");
-  EXPECT_EQ(rows.integer(0, 0), 1);
-  EXPECT_EQ(rows.number(0, 1), 1.5);
-  EXPECT_TRUE(rows.boolean(0, 2));
-  EXPECT_THROW((void)rows.boolean(0, 3), stash::usage_error);
-  EXPECT_THROW((void)rows.integer(0, 3), stash::usage_error);
-  EXPECT_THROW((void)rows.integer(0, 4), stash::usage_error);
-  EXPECT_THROW((void)rows.integer(1, 0), stash::usage_error);
-  EXPECT_EQ(rows.moment(0, 5), stash::time_point(std::chrono::seconds(946'684'801)));
-  EXPECT_EQ(rows.document(0, 6), json::parse("[1]"));
-  EXPECT_FALSE(rows.elements(0, 7)[1].has_value());
-  EXPECT_EQ(rows.uuid(0, 8), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+      " '[1]'::json, ARRAY['a', NULL], '00010203-0405-0607-0809-0a0b0c0d0e0f'::uuid AS id";
+  for (const bool packed : {false, true}) {
+    const auto rows = packed ? std::move(stash::pipeline(on).add(sql).run()[0]) : on.execute(sql);
+    EXPECT_EQ(rows.columns(), 9);
+    EXPECT_EQ(rows.integer(0, 0), 1);
+    EXPECT_EQ(rows.number(0, 1), 1.5);
+    EXPECT_TRUE(rows.boolean(0, 2));
+    EXPECT_THROW((void)rows.boolean(0, 3), stash::usage_error);
+    EXPECT_THROW((void)rows.integer(0, 3), stash::usage_error);
+    EXPECT_THROW((void)rows.integer(0, 4), stash::usage_error);
+    EXPECT_THROW((void)rows.integer(1, 0), stash::usage_error);
+    EXPECT_EQ(rows.moment(0, 5), stash::time_point(std::chrono::seconds(946'684'801)));
+    EXPECT_EQ(rows.document(0, 6), json::parse("[1]"));
+    EXPECT_FALSE(rows.elements(0, 7)[1].has_value());
+    EXPECT_EQ(rows.uuid(0, 8), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+    EXPECT_TRUE(rows.is_null(0, 4));
+    EXPECT_TRUE(rows.is_null(1, 0));
+    EXPECT_TRUE(rows.raw(0, 4).empty());
+    try {
+      (void)rows.number(0, 8);
+      FAIL();
+    } catch (const stash::usage_error& failed) {
+      EXPECT_STREQ(failed.what(), "column \"id\" is not an integer (its type has OID 2950)");
+    }
+  }
+}
+
+TEST(pipeline, results_of_every_size) {
+  stash::connection on({});
+  on.command("CREATE TEMPORARY TABLE numbers (i int)");
+  stash::pipeline batch(on);
+  batch.add("INSERT INTO numbers SELECT generate_series(1, 7)");
+  batch.add("SELECT i, nullif(i, 2), repeat('x', i) FROM numbers ORDER BY i");
+  batch.add("SELECT i FROM numbers WHERE i > 7");
+  batch.add("SELECT repeat('y', 1000 * i) FROM numbers ORDER BY i");
+  const auto results = batch.run();
+  EXPECT_EQ(results[0].affected(), 7);
+  EXPECT_EQ(results[0].columns(), 0);
+  ASSERT_EQ(results[1].rows(), 7);
+  for (int row = 0; row < 7; row++) {
+    EXPECT_EQ(results[1].integer(row, 0), row + 1);
+    EXPECT_EQ(results[1].is_null(row, 1), row == 1);
+    EXPECT_EQ(results[1].text(row, 2), std::string(static_cast<std::size_t>(row) + 1, 'x'));
+    EXPECT_EQ(results[3].raw(row, 0).size(), 1000u * (static_cast<unsigned>(row) + 1));
+  }
+  EXPECT_TRUE(results[2].empty());
+  EXPECT_EQ(results[2].columns(), 1);
 }
 
 TEST(pipeline, ten_thousand_large_values_do_not_block) {
