@@ -13,8 +13,11 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 import urllib.request
+
+from embeddings import embeddings
 
 url = os.environ["STASH_TEST_WEAVIATE_URL"]
 here = pathlib.Path(__file__).parent
@@ -50,9 +53,11 @@ def create(name):
 def main():
     loader, python, rows, dimensions, rounds = sys.argv[1:]
     port = urllib.parse.urlsplit(url).port
+    vectors = tempfile.NamedTemporaryFile()
+    embeddings(int(rows), int(dimensions)).tofile(vectors.name)
 
     def core(dialect, flights, batch):
-        return lambda name: [loader, url, name, rows, dimensions, dialect, flights, batch]
+        return lambda name: [loader, url, name, rows, dimensions, dialect, flights, batch, vectors.name]
 
     def official(batch, concurrent):
         script = str(here / "load.py")

@@ -1,17 +1,18 @@
 // Loads objects into an empty collection through the extension's core and prints its rate:
 //
-//   weaviate_load URL COLLECTION ROWS DIMENSIONS connect|rest FLIGHTS BATCH
+//   weaviate_load URL COLLECTION ROWS DIMENSIONS connect|rest FLIGHTS BATCH VECTORS
 //
-// As many batches are under way at once as FLIGHTS says. Objects have a text, a number and a random
-// vector, made before the clock starts. Fails when an object is not stored.
+// As many batches are under way at once as FLIGHTS says. Objects have a text, a number and a vector
+// of the file VECTORS (float32, one after the other), read before the clock starts. Fails when an
+// object is not stored.
 #include <poll.h>
 #include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,11 @@ struct rows {
   std::vector<float> vectors;
   std::vector<std::string> titles;
 
-  rows(std::size_t count, std::size_t size) : dimensions(size) {
-    std::mt19937 random(1);
-    std::uniform_real_distribution<float> uniform(-0.5F, 0.5F);
+  rows(std::size_t count, std::size_t size, const char* file) : dimensions(size) {
     vectors.resize(count * size);
-    for (float& each : vectors) each = uniform(random);
+    std::ifstream(file, std::ios::binary)
+        .read(reinterpret_cast<char*>(vectors.data()),
+              static_cast<std::streamsize>(vectors.size() * sizeof(float)));
     for (std::size_t i = 0; i < count; i++)
       titles.push_back("the title of document " + std::to_string(i));
   }
@@ -103,8 +104,9 @@ bool load(const weaviate::server& server, const char* collection, const rows& al
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fprintf(stderr, "usage: %s URL COLLECTION ROWS DIMENSIONS connect|rest FLIGHTS BATCH\n",
+  if (argc != 9) {
+    std::fprintf(stderr,
+                 "usage: %s URL COLLECTION ROWS DIMENSIONS connect|rest FLIGHTS BATCH VECTORS\n",
                  argv[0]);
     return 2;
   }
@@ -113,7 +115,7 @@ int main(int argc, char** argv) {
   server.consistency = weaviate::consistency::one;
   server.dialect =
       std::string_view(argv[5]) == "rest" ? weaviate::dialect::rest : weaviate::dialect::connect;
-  const rows all(std::strtoul(argv[3], nullptr, 10), std::strtoul(argv[4], nullptr, 10));
+  const rows all(std::strtoul(argv[3], nullptr, 10), std::strtoul(argv[4], nullptr, 10), argv[8]);
   const double processor_before = processor_time();
   const auto began = std::chrono::steady_clock::now();
   if (!load(server, argv[2], all, std::strtoul(argv[6], nullptr, 10),

@@ -4,16 +4,17 @@
     load.py HTTP_PORT GRPC_PORT COLLECTION ROWS DIMENSIONS BATCH CONCURRENT
 
 Prints objects a second and microseconds of processor time an object. Vectors are made before the
-clock starts, as lists of Python floats, which the client takes fastest. Each object has its own, as
-in load.cpp: a server inserts the same vector again much faster than another one.
+clock starts, as lists of Python floats, which the client takes fastest. Each object has its own: a
+server inserts the same vector again much faster than another one.
 """
-import random
 import resource
 import sys
 import time
 import uuid
 
 import weaviate
+
+from embeddings import embeddings
 
 
 def processor_time():
@@ -24,8 +25,7 @@ def processor_time():
 def main():
     http_port, grpc_port, name, rows, dimensions, batch_size, concurrent = sys.argv[1:]
     rows, dimensions = int(rows), int(dimensions)
-    generator = random.Random(1)
-    vectors = [[generator.random() - 0.5 for _ in range(dimensions)] for _ in range(rows)]
+    vectors = embeddings(rows, dimensions).tolist()
     client = weaviate.connect_to_local(port=int(http_port), grpc_port=int(grpc_port))
     try:
         collection = client.collections.get(name)
