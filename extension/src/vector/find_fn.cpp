@@ -7,6 +7,7 @@
 // More hits are asked for than rows are wanted, more each time, until there are enough, or no more
 // hits; where the server gives no more and may have some, the local engine answers.
 #include <limits>
+#include <map>
 #include <span>
 
 #include "boundary/guard.hpp"
@@ -241,6 +242,22 @@ const char* join_statement(const wanted& want, const vectors::sql_predicate* fil
   return text.data;
 }
 
+// The plans of a session's first statements are kept, for its searches are alike; none is ever
+// freed, as a row security policy may search while one is executed.
+SPIPlanPtr join_plan(const char* text, int parameters, Oid* types) {
+  constexpr std::size_t most_kept = 16;
+  static auto* kept = new std::map<std::string, SPIPlanPtr>;
+  const auto found = kept->find(text);
+  if (found != kept->end() && found->second != nullptr) return found->second;
+  SPIPlanPtr plan = SPI_prepare(text, parameters, types);
+  if (plan == nullptr) elog(ERROR, "could not join: %s", SPI_result_code_string(SPI_result));
+  if (kept->size() >= most_kept) return plan;
+  SPIPlanPtr& place = (*kept)[text];
+  SPI_keepplan(plan);
+  place = plan;
+  return plan;
+}
+
 struct joined_row {
   std::size_t hit;
   Datum id;
@@ -288,7 +305,7 @@ int join_hits(const wanted& want, joined_row* rows) {
   const char* text = join_statement(want, want.filter == nullptr ? nullptr : &filter);
   const MemoryContext caller = CurrentMemoryContext;
   if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-  const int code = SPI_execute_with_args(text, total, types, values, nullptr, true, 0);
+  const int code = SPI_execute_plan(join_plan(text, total, types), values, nullptr, true, 0);
   if (code < 0) elog(ERROR, "could not join: %s", SPI_result_code_string(code));
   const auto count = static_cast<int>(SPI_processed);
   const MemoryContext spi = MemoryContextSwitchTo(caller);
@@ -332,7 +349,9 @@ bool search_there(const row_set& rows, const wanted& want) {
   auto* joined = static_cast<joined_row*>(
       palloc(sizeof(joined_row) * static_cast<std::size_t>(want.max_rows)));
   translate_filter(want);
-  int hits = Min(want.max_rows + Max(10, want.max_rows / 4), most_hits);
+  // A few more than wanted, for rows that are gone. The server looks the longer the more it is
+  // asked for: eight candidates a hit, and a hundred at least.
+  int hits = Min(want.max_rows + Max(2, want.max_rows / 8), most_hits);
   if (!state->filter.exact) hits = Min(hits * 4, most_hits);
   while (true) {
     CHECK_FOR_INTERRUPTS();
