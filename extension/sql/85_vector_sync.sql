@@ -21,6 +21,9 @@ CREATE TABLE stash.weaviate_key (
 );
 COMMENT ON TABLE stash.weaviate_key IS 'The API key; not dumped, and granted to nobody';
 
+CREATE SEQUENCE stash.vector_sync_id AS integer;
+SELECT pg_catalog.pg_extension_config_dump('stash.vector_sync_id', '');
+
 CREATE TABLE stash.vector_sync (
     id integer PRIMARY KEY CHECK (id > 0),
     relation regclass NOT NULL,

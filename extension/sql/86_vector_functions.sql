@@ -238,7 +238,8 @@ BEGIN
             (SELECT s.relation FROM stash.vector_sync AS s WHERE s.collection = class) USING ERRCODE = '42710',
             HINT = 'End it with stash.vector_sync_disable, or give this one another collection.';
     END IF;
-    SELECT coalesce(max(s.id), 0) + 1 INTO fresh FROM stash.vector_sync AS s;
+    -- Never one that was in use: of a table that is gone rows may still lie in the outbox.
+    SELECT greatest(coalesce(max(s.id), 0) + 1, nextval('stash.vector_sync_id')) INTO fresh FROM stash.vector_sync AS s;
     INSERT INTO stash.vector_sync (id, relation, collection, embeddings, properties, tenant_column, options, key_space)
         VALUES (fresh, relation, class, embeddings, mapped, tenant_column, given,
                 md5(current_database() || '.' || (SELECT n.nspname || '.' || c.relname FROM pg_class AS c
