@@ -59,6 +59,9 @@ class change_queue {
            const change_ticket& ticket, bool is_object = false);
 
   [[nodiscard]] bool full() const { return keys_.size() >= most_keys || tickets_ >= most_tickets; }
+  [[nodiscard]] bool half_full() const {
+    return keys_.size() >= most_keys / 2 || tickets_ >= most_tickets / 2;
+  }
   [[nodiscard]] bool empty() const { return keys_.empty(); }
   [[nodiscard]] std::size_t keys() const { return keys_.size(); }
   [[nodiscard]] std::size_t waiting(std::int32_t sync) const;

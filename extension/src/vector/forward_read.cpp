@@ -10,6 +10,7 @@ namespace stash {
 namespace {
 
 constexpr std::int64_t poll_us = 1'000'000;
+constexpr std::int64_t gather_us = 10'000;
 
 statement known_sync{"SELECT 1 FROM stash.vector_sync WHERE id = $1", 1, {INT4OID}};
 statement due_failures{
@@ -75,13 +76,51 @@ verdict_of_row forwarder::take_row(const outbox_row& row, int leaf) {
   return verdict_of_row::taken;
 }
 
+// Tables of which nothing can be sent must not keep others out of the queue: what was read of them
+// is the outbox's again.
+void forwarder::make_room() {
+  for (auto& [id, table] : tables_) {
+    // Answers that are still to come would be counted against what begins anew.
+    if (!asleep(id) || table.flights > 0) continue;
+    for (const key_group& group : table.groups) put_back(group);
+    table.groups.clear();
+    if (queue_.waiting(id) == 0) continue;
+    queue_.forget(id, [&](const change_ticket& ticket) {
+      if (ticket.source < outbox_leaves) leaves_[ticket.source].unread(ticket.place, id);
+    });
+    for (vector_job* job : {&table.backfill, &table.sweep}) {
+      if (!job->active()) continue;
+      // It begins anew, from where it had come when that was last written down.
+      vector_job again;
+      again.running = std::move(job->running);
+      again.asked = std::move(job->asked);
+      again.resumes = true;
+      *job = std::move(again);
+    }
+    // Nobody waits for what was forgotten; whoever asks is armed anew when it is read again.
+    for (armed_wait& wait : armed_)
+      if (wait.sync == id) wait = {};
+  }
+}
+
+// The first commit after a while is read at once. Those that follow it closely are read together:
+// scans one after the other would take a processor from those who commit.
+std::int64_t forwarder::next_scan_at() const {
+  const std::int64_t now = GetCurrentTimestamp();
+  if (scanned_at_ > now) return now;
+  const bool told = my_vector_slot()->dirty.load() != 0;
+  return scanned_at_ + (told || !complete_ ? gather_us : poll_us);
+}
+
 void forwarder::scan() {
   vector_slot* slot = my_vector_slot();
   const std::int64_t now = GetCurrentTimestamp();
-  const bool told = slot->dirty.exchange(0) != 0;
-  if (!told && complete_ && now - scanned_at_ < poll_us && now >= scanned_at_) return;
+  // Whoever commits meanwhile finds it dirty, and need not wake anybody.
+  if (next_scan_at() > now) return;
   // Backlog is read again when there is room for a good part of it.
-  if (queue_.full()) return;
+  if (!complete_ && queue_.half_full()) make_room();
+  if (!complete_ && queue_.half_full()) return;
+  slot->dirty = 0;
   wait_place* places = wait_places();
   // Who asked before the scan began; 0: nobody.
   std::uint32_t asked[vector_waiters] = {};

@@ -62,10 +62,8 @@ bool forwarder::run(worker::task_context& context) {
       tend_leaves(leaves_, take, sleeps);
       publish();
     }
-    if (!more && !flights_.empty()) {
-      const int due = engine_.timeout_ms();
-      (void)context.wait(engine_.descriptor(), worker::task_context::readable,
-                         due < 0 ? 1000 : due);
+    if (!more && (!flights_.empty() || slot->dirty != 0)) {
+      (void)context.wait(engine_.descriptor(), worker::task_context::readable, rest_ms());
       receive();
       write_failures();
       answer_waiters();
@@ -73,6 +71,14 @@ bool forwarder::run(worker::task_context& context) {
   } while ((more || !flights_.empty() || slot->dirty != 0) && !context.out_of_time());
   publish();
   return more || !flights_.empty() || slot->dirty != 0;
+}
+
+// Until something of what is under way is due, or the next look at the outbox.
+int forwarder::rest_ms() const {
+  const int due = engine_.timeout_ms();
+  const std::int64_t scan = (next_scan_at() - GetCurrentTimestamp()) / 1000 + 1;
+  const int ms = static_cast<int>(std::clamp<std::int64_t>(scan, 0, 1000));
+  return due < 0 ? ms : std::min(due, ms);
 }
 
 int forwarder::pause_ms() const {

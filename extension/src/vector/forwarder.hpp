@@ -126,6 +126,7 @@ class forwarder {
   bool any_failures_ = false;
   bool reload_ = true;
 
+  [[nodiscard]] int rest_ms() const;
   // forward_load.cpp
   void load();
   void read_target();
@@ -134,6 +135,8 @@ class forwarder {
   void forget_table(synced_table* table);
   void drop_rows_of(std::int32_t sync);
   // forward_read.cpp
+  [[nodiscard]] std::int64_t next_scan_at() const;
+  void make_room();
   void scan();
   bool is_new_sync(std::int32_t sync);
   [[nodiscard]] std::uint32_t oldest_open(const synced_table& table) const;

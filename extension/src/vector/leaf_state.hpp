@@ -40,6 +40,16 @@ class leaf_state {
     page(block).read.set(offset);
     read_++;
   }
+  // A row that was read is left for a later scan after all.
+  void unread(std::uint64_t place, std::int32_t sync) {
+    leaf_page& on = page(static_cast<std::uint32_t>(place >> 16U));
+    const auto offset = static_cast<std::size_t>(place & 0xffffU);
+    if (!on.read.test(offset)) return;
+    on.read.reset(offset);
+    read_--;
+    on.left_for = !on.left || on.left_for == sync ? sync : 0;
+    on.left = true;
+  }
   // Counts for the sync until the leaf is emptied.
   void settle(std::uint64_t place, std::int32_t sync) {
     leaf_page& on = page(static_cast<std::uint32_t>(place >> 16U));
