@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
+#include "weaviate/protobuf.hpp"
 #include "weaviate_answers.hpp"
 
 namespace stash::weaviate {
@@ -81,7 +85,58 @@ const json every_property = json::parse(R"({
   "tags": ["a", "b \"c\""], "ns": [1, -9007199254740992], "xs": [0.1, 1e300, -0.0],
   "oks": [true, false], "dates": [], "us": [], "no": false})");
 
-TEST(weaviate_batch, connect_carries_vectors_as_base64) {
+// The fields of a message, by number, in their order.
+std::map<std::uint32_t, std::vector<protobuf::field>> fields_of(std::string_view message) {
+  std::map<std::uint32_t, std::vector<protobuf::field>> fields;
+  while (!message.empty()) {
+    const auto each = protobuf::take_field(&message);
+    if (!each) throw std::runtime_error("no message");
+    fields[each->number].push_back(*each);
+  }
+  return fields;
+}
+
+std::string_view only(std::map<std::uint32_t, std::vector<protobuf::field>>& fields,
+                      std::uint32_t number) {
+  EXPECT_EQ(fields[number].size(), 1U) << number;
+  return fields[number].at(0).bytes;
+}
+
+// A google.protobuf.Value.
+json value_of(std::string_view message) {
+  const auto fields = fields_of(message);
+  EXPECT_EQ(fields.size(), 1U);
+  const auto& [number, values] = *fields.begin();
+  const protobuf::field& value = values.at(0);
+  if (number == 2) {
+    double parsed = 0;
+    std::memcpy(&parsed, value.bytes.data(), sizeof parsed);
+    return parsed;
+  }
+  if (number == 3) return std::string(value.bytes);
+  if (number == 4) return value.integer != 0;
+  EXPECT_EQ(number, 6U);
+  json list = json::array();
+  for (const auto& [one, items] : fields_of(value.bytes))
+    for (const protobuf::field& item : items) list.push_back(value_of(item.bytes));
+  return list;
+}
+
+json struct_of(std::string_view message) {
+  json all = json::object();
+  auto fields = fields_of(message);
+  for (const protobuf::field& each : fields[1]) {
+    auto entry = fields_of(each.bytes);
+    all[std::string(only(entry, 1))] = value_of(only(entry, 2));
+  }
+  return all;
+}
+
+std::string bytes_of(std::span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+TEST(weaviate_batch, connect_carries_protocol_buffers) {
   server target = example(dialect::connect);
   target.api_key = "secret";
   target.consistency = consistency::all;
@@ -99,30 +154,62 @@ TEST(weaviate_batch, connect_carries_vectors_as_base64) {
   EXPECT_EQ(request.method, http::method::post);
   EXPECT_EQ(request.url, "http://127.0.0.1:1/v1/grpc-web/weaviate.v1.Weaviate/BatchObjects");
   EXPECT_EQ(request.headers, (std::vector<std::string>{"Authorization: Bearer secret",
-                                                       "Content-Type: application/json",
+                                                       "Content-Type: application/proto",
                                                        "Connect-Protocol-Version: 1"}));
-  EXPECT_EQ(json::parse(request.body),
-            (json{{"objects",
-                   {{{"collection", "Doc"},
-                     {"uuid", "00000000-0000-0000-0000-000000000001"},
-                     {"properties", {{"nonRefProperties", every_property}}},
-                     {"vectorBytes", "AACAPwAAIMDNzMw9"}},
-                    {{"collection", "Doc"},
-                     {"tenant", "t1"},
-                     {"uuid", "00000000-0000-0000-0000-000000000002"},
-                     {"properties", {{"nonRefProperties", json::object()}}},
-                     {"vectors",
-                      {{{"name", "one"},
-                        {"type", "VECTOR_TYPE_SINGLE_FP32"},
-                        {"vectorBytes", "AACAPwAAIMDNzMw9"}},
-                       {{"name", "two"},
-                        {"type", "VECTOR_TYPE_SINGLE_FP32"},
-                        {"vectorBytes", "AACAPw=="}}}}},
-                    {{"collection", "Doc"},
-                     {"tenant", "t1"},
-                     {"uuid", "00000000-0000-0000-0000-000000000003"},
-                     {"properties", {{"nonRefProperties", json::object()}}}}}},
-                  {"consistencyLevel", "CONSISTENCY_LEVEL_ALL"}}));
+  auto body = fields_of(request.body);
+  ASSERT_EQ(body[1].size(), 3U);
+  EXPECT_EQ(body[2].at(0).integer, 3U);
+  auto first = fields_of(body[1][0].bytes);
+  EXPECT_EQ(only(first, 1), "00000000-0000-0000-0000-000000000001");
+  EXPECT_EQ(only(first, 4), "Doc");
+  EXPECT_FALSE(first.contains(5));
+  EXPECT_EQ(only(first, 6), bytes_of(values));
+  auto properties = fields_of(only(first, 3));
+  EXPECT_EQ(struct_of(only(properties, 1)), every_property);
+  auto second = fields_of(body[1][1].bytes);
+  EXPECT_EQ(only(second, 5), "t1");
+  EXPECT_FALSE(second.contains(6));
+  ASSERT_EQ(second[23].size(), 2U);
+  auto one = fields_of(second[23][0].bytes);
+  EXPECT_EQ(only(one, 1), "one");
+  EXPECT_EQ(only(one, 3), bytes_of(values));
+  EXPECT_EQ(one[4].at(0).integer, 1U);
+  auto two = fields_of(second[23][1].bytes);
+  EXPECT_EQ(only(two, 3), bytes_of(std::span(values).first(1)));
+  auto third = fields_of(body[1][2].bytes);
+  EXPECT_FALSE(third.contains(6) || third.contains(23));
+  EXPECT_EQ(only(third, 1), "00000000-0000-0000-0000-000000000003");
+}
+
+TEST(weaviate_batch, a_reply_in_protocol_buffers) {
+  const upsert_batch batch = batch_of(dialect::connect, {{"A", ""}, {"A", ""}, {"A", ""}});
+  const auto reply = [&](const std::string& bytes) {
+    http::response answer = answered(200, bytes);
+    answer.content_type = "application/proto";
+    return batch.read(answer);
+  };
+  const std::string took("\x0d\x6f\x12\x83\x3a", 5);
+  EXPECT_EQ(reply(took).whole.verdict, verdict::done);
+  EXPECT_TRUE(reply(took).faults.empty());
+  std::string faulty = took;
+  const auto add = [&](std::uint64_t index, std::string_view text) {
+    const protobuf::message_scope error(&faulty, 2);
+    if (index != 0) protobuf::append_integer(&faulty, 1, index);
+    protobuf::append_text(&faulty, 2, text);
+  };
+  add(2, "invalid UUID length: 2");
+  add(0, "class 'Nope' not present in schema");
+  const batch_result result = reply(faulty);
+  EXPECT_EQ(indexes(result), (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(result.faults[0].judged.verdict, verdict::pause);
+  EXPECT_EQ(result.faults[1].judged.verdict, verdict::reject);
+  // Cut anywhere but between fields, it is no reply; nor is one about objects that nobody sent.
+  for (std::size_t size = 1; size < faulty.size(); size++)
+    if (size != took.size() && size != took.size() + 31)
+      EXPECT_EQ(reply(faulty.substr(0, size)).whole.verdict, verdict::retry) << size;
+  EXPECT_EQ(reply("").whole.verdict, verdict::retry);
+  add(3, "x");
+  EXPECT_EQ(reply(faulty).whole.verdict, verdict::retry);
 }
 
 TEST(weaviate_batch, rest_carries_vectors_as_numbers) {

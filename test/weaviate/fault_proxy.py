@@ -134,10 +134,13 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
     def answer_read_only(self, body):
         reason = "store is read-only due to: disk usage too high"
-        request = json.loads(body)
         if "BatchObjects" in self.path:
-            answer = {"took": 0.001, "errors": [{"index": 0, "error": reason}]}
+            # BatchObjectsReply: the index of an error is left out when it is 0.
+            error = b"\x12" + bytes([len(reason)]) + reason.encode()
+            answer = b"\x0d\x6f\x12\x83\x3a" + b"\x12" + bytes([len(error)]) + error
+            return self.answer(200, answer, {"Content-Type": "application/proto"})
         else:
+            request = json.loads(body)
             answer = [
                 {"id": each["id"], "class": each["class"], "result": {"status": "SUCCESS"}}
                 for each in request["objects"]

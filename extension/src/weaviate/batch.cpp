@@ -8,6 +8,7 @@
 #include <set>
 
 #include "weaviate/json_text.hpp"
+#include "weaviate/protobuf.hpp"
 
 #include "store/core_wall.hpp"
 
@@ -15,6 +16,18 @@ namespace stash::weaviate {
 namespace {
 
 using nlohmann::json;
+
+// As in base.proto.
+std::uint64_t connect_number(consistency level) {
+  switch (level) {
+    case consistency::one:
+      return 1;
+    case consistency::all:
+      return 3;
+    default:
+      return 2;
+  }
+}
 
 std::string_view connect_name(consistency level) {
   switch (level) {
@@ -85,8 +98,8 @@ void append_value(std::string* to, const property& property) {
   }
 }
 
-// Both dialects take arrays among the other properties (Connect does although its gRPC interface
-// has fields of their own for them), empty ones too.
+// Both dialects take arrays among the other properties, empty ones too; gRPC has fields of their
+// own for them as well.
 void append_properties(std::string* to, const object& object) {
   to->push_back('{');
   bool first = true;
@@ -100,12 +113,71 @@ void append_properties(std::string* to, const object& object) {
   to->push_back('}');
 }
 
-void append_vector_connect(std::string* to, const named_vector& vector) {
-  to->append("{\"name\":");
-  append_string(to, vector.name);
-  to->append(R"(,"type":"VECTOR_TYPE_SINGLE_FP32","vectorBytes":)");
-  append_floats(to, vector.values);
-  to->push_back('}');
+// Fields of the messages of Weaviate's gRPC interface (batch.proto, base.proto) and of
+// google.protobuf.Struct.
+enum request_field : std::uint32_t { request_objects = 1, request_consistency = 2 };
+enum object_field : std::uint32_t {
+  object_uuid = 1,
+  object_properties = 3,
+  object_collection = 4,
+  object_tenant = 5,
+  object_vector_bytes = 6,
+  object_vectors = 23
+};
+enum vector_field : std::uint32_t { vector_name = 1, vector_bytes = 3, vector_type = 4 };
+enum value_field : std::uint32_t {
+  value_number = 2,
+  value_text = 3,
+  value_boolean = 4,
+  value_list = 6
+};
+enum reply_field : std::uint32_t { reply_errors = 2, error_index = 1, error_text = 2 };
+constexpr std::uint32_t first_field = 1;  // of what has one: Struct, its entries' key, ListValue
+constexpr std::uint32_t entry_value = 2;
+constexpr std::uint64_t single_fp32 = 1;
+
+template <typename Range, typename Append>
+void append_list_value(std::string* to, const Range& range, Append append) {
+  const protobuf::message_scope list(to, value_list);
+  for (const auto& each : range) {
+    const protobuf::message_scope value(to, first_field);
+    append(to, each);
+  }
+}
+
+// Whole numbers go as doubles, like all of a Struct.
+void append_struct_value(std::string* to, const property& property) {
+  const auto text = [](std::string* at, std::string_view each) {
+    protobuf::append_text(at, value_text, each);
+  };
+  const auto number = [](std::string* at, auto each) {
+    protobuf::append_number(at, value_number, static_cast<double>(each));
+  };
+  const auto boolean = [](std::string* at, bool each) {
+    protobuf::append_integer(at, value_boolean, each ? 1 : 0);
+  };
+  switch (property.type) {
+    case property_type::text:
+    case property_type::date:
+    case property_type::uuid:
+      return text(to, property.text);
+    case property_type::integer:
+      return number(to, property.integer);
+    case property_type::number:
+      return number(to, property.number);
+    case property_type::boolean:
+      return boolean(to, property.boolean);
+    case property_type::text_array:
+    case property_type::date_array:
+    case property_type::uuid_array:
+      return append_list_value(to, property.texts, text);
+    case property_type::integer_array:
+      return append_list_value(to, property.integers, number);
+    case property_type::number_array:
+      return append_list_value(to, property.numbers, number);
+    case property_type::boolean_array:
+      return append_list_value(to, property.booleans, boolean);
+  }
 }
 
 // Through float, whose shortest text is half as long as that of the double.
@@ -139,6 +211,28 @@ std::optional<std::vector<object_fault>> connect_faults(const std::string& body,
     const auto index = each.value("index", std::size_t{0});
     if (index >= count) return std::nullopt;
     faults.push_back({index, judge_object(each.value("error", std::string()))});
+  }
+  return faults;
+}
+
+// The reply in the form of the request.
+std::optional<std::vector<object_fault>> protobuf_faults(std::string_view reply,
+                                                         std::size_t count) {
+  std::vector<object_fault> faults;
+  while (!reply.empty()) {
+    const auto part = protobuf::take_field(&reply);
+    if (!part) return std::nullopt;
+    if (part->number != reply_errors) continue;
+    std::uint64_t index = 0;
+    std::string_view text;
+    for (std::string_view error = part->bytes; !error.empty();) {
+      const auto each = protobuf::take_field(&error);
+      if (!each) return std::nullopt;
+      if (each->number == error_index) index = each->integer;
+      if (each->number == error_text) text = each->bytes;
+    }
+    if (index >= count) return std::nullopt;
+    faults.push_back({static_cast<std::size_t>(index), judge_object(text)});
   }
   return faults;
 }
@@ -189,13 +283,14 @@ std::string deletion_error(const json& each) {
 
 }  // namespace
 
-upsert_batch::upsert_batch(const server& server) : server_(server) { body_ = R"({"objects":[)"; }
+upsert_batch::upsert_batch(const server& server) : server_(server) {
+  if (server_.dialect == dialect::rest) body_ = R"({"objects":[)";
+}
 
 void upsert_batch::add(const object& object) {
   const std::pair group(std::string(object.collection), std::string(object.tenant));
   const auto number = static_cast<std::uint32_t>(group_numbers_.size());
   groups_.push_back(group_numbers_.emplace(group, number).first->second);
-  if (groups_.size() > 1) body_.push_back(',');
   if (server_.dialect == dialect::connect)
     add_connect(object);
   else
@@ -203,28 +298,34 @@ void upsert_batch::add(const object& object) {
 }
 
 void upsert_batch::add_connect(const object& object) {
-  body_.append("{\"collection\":");
-  append_string(&body_, object.collection);
-  if (!object.tenant.empty()) {
-    body_.append(",\"tenant\":");
-    append_string(&body_, object.tenant);
+  const protobuf::message_scope message(&body_, request_objects);
+  protobuf::append_text(&body_, object_uuid, to_string(object.id));
+  protobuf::append_text(&body_, object_collection, object.collection);
+  if (!object.tenant.empty()) protobuf::append_text(&body_, object_tenant, object.tenant);
+  {
+    const protobuf::message_scope properties(&body_, object_properties);
+    const protobuf::message_scope all(&body_, first_field);
+    for (const property& each : object.properties) {
+      const protobuf::message_scope entry(&body_, first_field);
+      protobuf::append_text(&body_, first_field, each.name);
+      const protobuf::message_scope value(&body_, entry_value);
+      append_struct_value(&body_, each);
+    }
   }
-  body_.append(",\"uuid\":\"");
-  append_uuid(&body_, object.id);
-  body_.append(R"(","properties":{"nonRefProperties":)");
-  append_properties(&body_, object);
-  body_.push_back('}');
   if (object.vectors.size() == 1 && object.vectors[0].name.empty()) {
-    body_.append(",\"vectorBytes\":");
-    append_floats(&body_, object.vectors[0].values);
-  } else if (!object.vectors.empty()) {
-    body_.append(",\"vectors\":");
-    append_list(&body_, object.vectors, append_vector_connect);
+    protobuf::append_floats(&body_, object_vector_bytes, object.vectors[0].values);
+    return;
   }
-  body_.push_back('}');
+  for (const named_vector& each : object.vectors) {
+    const protobuf::message_scope vector(&body_, object_vectors);
+    protobuf::append_text(&body_, vector_name, each.name);
+    protobuf::append_floats(&body_, vector_bytes, each.values);
+    protobuf::append_integer(&body_, vector_type, single_fp32);
+  }
 }
 
 void upsert_batch::add_rest(const object& object) {
+  if (groups_.size() > 1) body_.push_back(',');
   body_.append("{\"class\":");
   append_string(&body_, object.collection);
   if (!object.tenant.empty()) {
@@ -252,14 +353,11 @@ void upsert_batch::add_rest(const object& object) {
 }
 
 http::request upsert_batch::take_request() {
-  body_.push_back(']');
   if (server_.dialect == dialect::connect) {
-    body_.append(",\"consistencyLevel\":\"");
-    body_.append(connect_name(server_.consistency));
-    body_.append("\"}");
-    return connect_call(server_, "BatchObjects", std::move(body_));
+    protobuf::append_integer(&body_, request_consistency, connect_number(server_.consistency));
+    return connect_call(server_, "BatchObjects", std::move(body_), body_form::protobuf);
   }
-  body_.push_back('}');
+  body_.append("]}");
   std::string path = "/batch/objects?consistency_level=";
   path += rest_name(server_.consistency);
   return rest_call(server_, http::method::post, path, std::move(body_));
@@ -283,8 +381,10 @@ void upsert_batch::doubt_groups(batch_result* result) const {
 
 batch_result upsert_batch::read(const http::response& answer) const {
   if (!is_success(answer)) return {judge_failure(answer), {}};
-  auto faults = server_.dialect == dialect::connect ? connect_faults(answer.body, count())
-                                                    : rest_faults(answer.body, count());
+  const bool as_protobuf = answer.content_type.starts_with("application/proto");
+  auto faults = server_.dialect == dialect::rest ? rest_faults(answer.body, count())
+                : as_protobuf                    ? protobuf_faults(answer.body, count())
+                                                 : connect_faults(answer.body, count());
   if (!faults) return {unreadable_answer(), {}};
   batch_result result{{}, std::move(*faults)};
   sort_faults(&result.faults);

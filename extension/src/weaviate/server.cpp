@@ -64,11 +64,13 @@ std::string checked_url(std::string_view url, std::string* why) {
   return text;
 }
 
-http::request connect_call(const server& server, std::string_view procedure, std::string body) {
+http::request connect_call(const server& server, std::string_view procedure, std::string body,
+                           body_form form) {
   std::string path = "/v1/grpc-web/weaviate.v1.Weaviate/";
   path += procedure;
   http::request request = call(server, http::method::post, path);
-  request.headers.emplace_back("Content-Type: application/json");
+  request.headers.emplace_back(form == body_form::json ? "Content-Type: application/json"
+                                                       : "Content-Type: application/proto");
   // Without it the server does not know Connect: 404.
   request.headers.emplace_back("Connect-Protocol-Version: 1");
   request.body = std::move(body);

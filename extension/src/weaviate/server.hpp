@@ -22,8 +22,11 @@ struct server {
 // a host, no user or password (they would show in errors), no query, no fragment.
 std::string checked_url(std::string_view url, std::string* why);
 
-// A call of the gRPC interface through Connect, e.g. "BatchObjects".
-http::request connect_call(const server& server, std::string_view procedure, std::string body);
+// A call of the gRPC interface through Connect, e.g. "BatchObjects". Errors are JSON in either
+// form.
+enum class body_form : std::uint8_t { json, protobuf };
+http::request connect_call(const server& server, std::string_view procedure, std::string body,
+                           body_form form = body_form::json);
 
 // A call of the REST interface; `path` begins behind /v1, e.g. "/schema/Doc", and holds nothing
 // that would need escaping but through escape_path.
