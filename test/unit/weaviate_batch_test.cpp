@@ -204,9 +204,10 @@ TEST(weaviate_batch, a_reply_in_protocol_buffers) {
   EXPECT_EQ(result.faults[0].judged.verdict, verdict::pause);
   EXPECT_EQ(result.faults[1].judged.verdict, verdict::reject);
   // Cut anywhere but between fields, it is no reply; nor is one about objects that nobody sent.
-  for (std::size_t size = 1; size < faulty.size(); size++)
-    if (size != took.size() && size != took.size() + 31)
-      EXPECT_EQ(reply(faulty.substr(0, size)).whole.verdict, verdict::retry) << size;
+  for (std::size_t size = 1; size < faulty.size(); size++) {
+    if (size == took.size() || size == took.size() + 31) continue;
+    EXPECT_EQ(reply(faulty.substr(0, size)).whole.verdict, verdict::retry) << size;
+  }
   EXPECT_EQ(reply("").whole.verdict, verdict::retry);
   add(3, "x");
   EXPECT_EQ(reply(faulty).whole.verdict, verdict::retry);
