@@ -79,7 +79,9 @@ verdict_of_row forwarder::take_row(const outbox_row& row, int leaf) {
 // Tables of which nothing can be sent must not keep others out of the queue: what was read of them
 // is the outbox's again.
 void forwarder::make_room() {
-  for (auto& [id, table] : tables_) {
+  for (auto& entry : tables_) {
+    const auto id = entry.first;
+    auto& table = entry.second;
     // Answers that are still to come would be counted against what begins anew.
     if (!asleep(id) || table.flights > 0) continue;
     for (const key_group& group : table.groups) put_back(group);
