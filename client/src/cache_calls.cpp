@@ -2,21 +2,19 @@
 #include "stash/cache_calls.hpp"
 
 #include "decode.hpp"
+#include "values.hpp"
 
 namespace stash::calls {
 namespace {
 
 using decode::changes;
 using decode::reads;
-
-parameters& add_tags(parameters& values, const std::vector<std::string>& tags) {
-  return tags.empty() ? values.add(std::nullopt) : values.add(std::span<const std::string>(tags));
-}
+using values::add_texts;
 
 // What the parameters of cache_set and cache_set_bytes after the value have in common.
 void add_options(parameters& values, const set_options& options, const std::string& name_space) {
   values.add(options.ttl);
-  add_tags(values, options.tags)
+  add_texts(values, options.tags)
       .add(options.if_version)
       .add(options.lease)
       .add(options.fresh)
@@ -70,11 +68,9 @@ leased_value read_lease(const result& rows) {
 json read_fetched(const result& rows) { return rows.is_null(0, 0) ? json() : rows.document(0, 0); }
 
 std::vector<tagged_entry> read_tagged(const result& rows) {
-  std::vector<tagged_entry> found;
-  found.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int row = 0; row < rows.rows(); row++)
-    found.push_back({rows.text(row, 0), rows.is_null(row, 1) ? json() : rows.document(row, 1)});
-  return found;
+  return decode::every_row<tagged_entry>(rows, [](const result& from, int row) {
+    return tagged_entry{from.text(row, 0), decode::optional_document(from, row, 1)};
+  });
 }
 
 }  // namespace
@@ -132,7 +128,7 @@ call<std::int64_t> cache_set_many(const std::string& name_space, std::span<const
                                   std::span<const json> items, const set_options& options) {
   parameters values;
   values.add(keys).add(items).add(options.ttl);
-  add_tags(values, options.tags).add(options.fresh).add(name_space);
+  add_texts(values, options.tags).add(options.fresh).add(name_space);
   return {{"SELECT stash.cache_set_many($1, $2, $3, $4, $5, $6)", std::move(values), changes},
           decode::integer};
 }
@@ -141,7 +137,7 @@ call<std::int64_t> cache_set_entries(const std::string& name_space, const json& 
                                      const set_options& options) {
   parameters values;
   values.add(entries).add(options.ttl);
-  add_tags(values, options.tags).add(options.fresh).add(name_space);
+  add_texts(values, options.tags).add(options.fresh).add(name_space);
   return {{"SELECT stash.cache_set_entries($1, $2, $3, $4, $5)", std::move(values), changes},
           decode::integer};
 }
@@ -150,7 +146,7 @@ call<std::optional<std::int64_t>> cache_add(const std::string& name_space, std::
                                             std::string_view text, const set_options& options) {
   parameters values;
   values.add(key).add_json_text(text).add(options.ttl);
-  add_tags(values, options.tags).add(name_space);
+  add_texts(values, options.tags).add(name_space);
   return {{"SELECT stash.cache_add($1, $2, $3, $4, $5)", std::move(values), changes},
           decode::optional_integer};
 }
@@ -192,7 +188,7 @@ call<json> cache_fetch(const std::string& name_space, std::string_view key, std:
                        std::span<const std::string> arguments, const set_options& options) {
   parameters values;
   values.add(key).add(query).add(arguments).add(options.ttl);
-  add_tags(values, options.tags).add(name_space);
+  add_texts(values, options.tags).add(name_space);
   return {{"SELECT stash.cache_fetch($1, $2, $3, $4, $5, $6)", std::move(values), changes},
           read_fetched};
 }

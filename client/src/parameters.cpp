@@ -17,8 +17,10 @@ enum : unsigned {
   int8 = 20,
   int4 = 23,
   text = 25,
+  float4 = 700,
   float8 = 701,
   text_array = 1009,
+  float4_array = 1021,
   float8_array = 1022,
   timestamptz = 1184,
   uuid_array = 2951,
@@ -160,6 +162,16 @@ parameters& parameters::add(std::span<const double> numbers) {
     wire::put(bytes, std::bit_cast<std::int64_t>(number));
   }
   return append(type::float8_array, bytes, binary_format);
+}
+
+parameters& parameters::add(std::span<const float> numbers) {
+  std::string bytes = array_head(type::float4, numbers.size());
+  bytes.reserve(bytes.size() + 8 * numbers.size());
+  for (const float number : numbers) {
+    wire::put(bytes, std::int32_t{4});
+    wire::put(bytes, std::bit_cast<std::int32_t>(number));
+  }
+  return append(type::float4_array, bytes, binary_format);
 }
 
 parameters& parameters::add(std::nullopt_t) {

@@ -233,4 +233,24 @@ std::vector<std::optional<std::string_view>> result::elements(int row, int colum
   return found;
 }
 
+std::vector<float> result::reals(int row, int column) const {
+  constexpr unsigned float4_array_type = 1021;
+  (void)checked(row, column, float4_array_type);
+  std::vector<float> found;
+  for (const auto& each : elements(row, column)) {
+    if (!each) throw usage_error("an array has a null in it");
+    found.push_back(std::bit_cast<float>(wire::get<std::uint32_t>(*each)));
+  }
+  return found;
+}
+
+std::vector<std::string> result::texts(int row, int column) const {
+  std::vector<std::string> found;
+  for (const auto& each : elements(row, column)) {
+    if (!each) throw usage_error("an array has a null in it");
+    found.emplace_back(*each);
+  }
+  return found;
+}
+
 }  // namespace stash

@@ -2,6 +2,7 @@
 #include "stash/session_calls.hpp"
 
 #include "decode.hpp"
+#include "values.hpp"
 
 namespace stash::calls {
 namespace {
@@ -10,6 +11,8 @@ using decode::changes;
 using decode::optional_moment;
 using decode::optional_text;
 using decode::reads;
+using values::add_optional_as;
+using values::id_and;
 
 #define SESSION_COLUMNS                                                           \
   "id, user_id, agent_id, data, schema_version, version, created_at, updated_at," \
@@ -39,12 +42,7 @@ std::optional<session> first_of(const result& rows) {
   return session_of(rows, 0);
 }
 
-std::vector<session> all_of(const result& rows) {
-  std::vector<session> found;
-  found.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int row = 0; row < rows.rows(); row++) found.push_back(session_of(rows, row));
-  return found;
-}
+std::vector<session> all_of(const result& rows) { return decode::every_row(rows, session_of); }
 
 std::vector<ended_session> read_history(const result& rows) {
   std::vector<ended_session> found;
@@ -70,19 +68,6 @@ std::vector<session_bucket> read_buckets(const result& rows) {
     found.push_back(each);
   }
   return found;
-}
-
-parameters& add_optional_as(parameters& values, const std::optional<std::string>& text,
-                            unsigned type) {
-  return text ? values.add_as(*text, type) : values.add(std::nullopt);
-}
-
-template <typename... Values>
-parameters id_and(std::string_view id, const Values&... rest) {
-  parameters values;
-  values.add_as(id, uuid_type);
-  (values.add(rest), ...);
-  return values;
 }
 
 }  // namespace

@@ -58,6 +58,11 @@ class basic_admin {
   of<void> revoke_usage(std::string_view role, const std::vector<std::string>& modules) {
     return run_(calls::revoke_usage(role, modules));
   }
+  /// The functions, with the types of their arguments, that these modules have.
+  [[nodiscard]] of<std::vector<std::string>> module_functions(
+      const std::vector<std::string>& modules) {
+    return run_(calls::module_functions(modules));
+  }
 
   /// Lets the worker delete versions of snapshots of the agents whose ids match (* and ?): those
   /// not among the last keep_last of their key and older than max_age; at least one of the two.
@@ -101,10 +106,15 @@ class basic_admin {
     return run_(calls::memory_search_status());
   }
 
-  /// Rows as JSON objects: tables kept in step with Weaviate, and how far they are.
-  [[nodiscard]] of<std::vector<json>> vector_sync_status() {
-    return run_(calls::vector_sync_status());
+  /// Says which Weaviate this database feeds; unset ends it. options: as on the server. Superusers
+  /// only.
+  of<void> configure_weaviate(const std::optional<std::string>& url,
+                              const std::optional<secret>& api_key = {},
+                              const json& options = json::object()) {
+    return run_(calls::weaviate_configure(url, api_key, options));
   }
+  /// Lets a copy of a configured database feed its Weaviate from now on. Superusers only.
+  of<void> adopt_weaviate() { return run_(calls::weaviate_adopt()); }
   /// One object: how the configured Weaviate answers. Error 55000 when none is configured.
   [[nodiscard]] of<std::vector<json>> weaviate_health() { return run_(calls::weaviate_health()); }
   /// Rows as JSON objects: its nodes.

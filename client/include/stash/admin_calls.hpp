@@ -36,6 +36,7 @@ STASH_API call<void> cache_invalidate_on(std::string_view relation, std::string_
 STASH_API call<bool> cache_invalidate_off(std::string_view relation);
 STASH_API call<void> grant_usage(std::string_view role, const std::vector<std::string>& modules);
 STASH_API call<void> revoke_usage(std::string_view role, const std::vector<std::string>& modules);
+STASH_API call<std::vector<std::string>> module_functions(const std::vector<std::string>& modules);
 STASH_API call<void> memory_retention_set(std::string_view agent_pattern,
                                           std::optional<int> keep_last,
                                           std::optional<seconds> max_age);
@@ -49,9 +50,11 @@ STASH_API call<void> memory_search_configure(const std::optional<std::string>& l
 STASH_API call<bool> memory_search_reset(const std::optional<std::string>& agent_id);
 STASH_API call<std::int64_t> memory_search_rebuild(const std::optional<std::string>& agent_id);
 STASH_API call<std::vector<json>> memory_search_status();
-STASH_API call<std::vector<json>> vector_sync_status();
 STASH_API call<std::vector<json>> weaviate_health();
 STASH_API call<std::vector<json>> weaviate_nodes();
+STASH_API call<void> weaviate_configure(const std::optional<std::string>& url,
+                                        const std::optional<secret>& api_key, const json& options);
+STASH_API call<void> weaviate_adopt();
 STASH_API call<void> weaviate_set_key(const secret& api_key);
 STASH_API call<std::string> version();
 STASH_API call<bool> preloaded();

@@ -7,8 +7,10 @@
 
 #include "stash/admin.hpp"
 #include "stash/cache.hpp"
+#include "stash/memory.hpp"
 #include "stash/pending.hpp"
 #include "stash/sessions.hpp"
+#include "stash/vectors.hpp"
 
 namespace stash {
 
@@ -70,6 +72,14 @@ class STASH_API batch {
   /// The calls of the sessions.
   [[nodiscard]] basic_sessions<run_in_pipeline> sessions() {
     return basic_sessions<run_in_pipeline>(*this);
+  }
+  /// The calls of memory snapshots.
+  [[nodiscard]] basic_memory<run_in_pipeline> memory() {
+    return basic_memory<run_in_pipeline>(*this);
+  }
+  /// The calls of embeddings.
+  [[nodiscard]] basic_vectors<run_in_pipeline> vectors() {
+    return basic_vectors<run_in_pipeline>(*this);
   }
   /// The calls of administration.
   [[nodiscard]] basic_admin<run_in_pipeline> admin() { return basic_admin<run_in_pipeline>(*this); }

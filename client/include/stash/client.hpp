@@ -31,6 +31,10 @@ class STASH_API client : private executor {
   }
   /// The calls of the sessions.
   [[nodiscard]] stash::sessions sessions() { return stash::sessions(*this); }
+  /// The calls of memory snapshots.
+  [[nodiscard]] stash::memory memory() { return stash::memory(*this); }
+  /// The calls of embeddings.
+  [[nodiscard]] stash::vectors vectors() { return stash::vectors(*this); }
   /// The calls of administration.
   [[nodiscard]] stash::admin admin() { return stash::admin(*this); }
 

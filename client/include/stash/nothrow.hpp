@@ -3,7 +3,9 @@
 
 #include "stash/admin.hpp"
 #include "stash/cache.hpp"
+#include "stash/memory.hpp"
 #include "stash/sessions.hpp"
+#include "stash/vectors.hpp"
 
 namespace stash {
 
@@ -20,6 +22,14 @@ class nothrow_calls {
   /// The calls of the sessions.
   [[nodiscard]] basic_sessions<run_nothrow> sessions() const {
     return basic_sessions<run_nothrow>(*where_);
+  }
+  /// The calls of memory snapshots.
+  [[nodiscard]] basic_memory<run_nothrow> memory() const {
+    return basic_memory<run_nothrow>(*where_);
+  }
+  /// The calls of embeddings.
+  [[nodiscard]] basic_vectors<run_nothrow> vectors() const {
+    return basic_vectors<run_nothrow>(*where_);
   }
   /// The calls of administration.
   [[nodiscard]] basic_admin<run_nothrow> admin() const { return basic_admin<run_nothrow>(*where_); }

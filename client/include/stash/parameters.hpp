@@ -44,6 +44,8 @@ class STASH_API parameters {
   parameters& add(std::span<const std::string> texts);
   parameters& add(std::span<const json> values);
   parameters& add(std::span<const double> numbers);
+  /// A real[], as embeddings are; half the bytes of a double precision[].
+  parameters& add(std::span<const float> numbers);
   parameters& add(const secret& text) { return add(text.reveal()); }
   /// NULL of a type that the server chooses.
   parameters& add(std::nullopt_t);

@@ -48,6 +48,10 @@ class STASH_API result {
   [[nodiscard]] time_point moment(int row, int column) const;
   /// A uuid, written with hyphens.
   [[nodiscard]] std::string uuid(int row, int column) const;
+  /// A real[] of one dimension without NULLs.
+  [[nodiscard]] std::vector<float> reals(int row, int column) const;
+  /// A text[] of one dimension without NULLs.
+  [[nodiscard]] std::vector<std::string> texts(int row, int column) const;
   /// A text[] or jsonb[] of one dimension: the elements' bytes, nothing for NULL ones.
   [[nodiscard]] std::vector<std::optional<std::string_view>> elements(int row, int column) const;
 

@@ -10,6 +10,7 @@
 #include "stash/error.hpp"
 #include "stash/expected.hpp"
 #include "stash/health_monitor.hpp"
+#include "stash/memory.hpp"
 #include "stash/nothrow.hpp"
 #include "stash/pipeline.hpp"
 #include "stash/pool.hpp"
@@ -17,3 +18,4 @@
 #include "stash/secret.hpp"
 #include "stash/sessions.hpp"
 #include "stash/transaction.hpp"
+#include "stash/vectors.hpp"

@@ -149,7 +149,8 @@ TEST_F(admin, memory_search) {
 }
 
 TEST_F(admin, weaviate) {
-  EXPECT_TRUE(a.vector_sync_status().empty());
+  EXPECT_THROW(a.configure_weaviate("ftp://nowhere"), stash::server_error);
+  EXPECT_THROW(a.adopt_weaviate(), stash::server_error);
   a.set_weaviate_key(stash::secret("key"));
   a.set_weaviate_key(stash::secret());
   try {
@@ -170,6 +171,11 @@ TEST_F(admin, rights) {
     work.execute("DROP OWNED BY \"" + role + "\"");  // USAGE on the schema stays
     work.execute("DROP ROLE \"" + role + "\"");
   });
+  bool seen = false;
+  for (const std::string& each : a.module_functions({"memory"}))
+    seen = seen || each == "stash.memory_snapshot_pin(uuid,boolean)";
+  EXPECT_TRUE(seen);
+  EXPECT_THROW((void)a.module_functions({"nothing like it"}), stash::server_error);
 }
 
 // A function that is new on the server has no typed call until this test is content.
@@ -182,12 +188,15 @@ TEST_F(admin, every_function_has_a_typed_call) {
     sources += text.str();
   }
   stash::connection on({});
+  // Whatever somebody may be told to call: its comment says so otherwise.
   const stash::result rows = on.execute(
-      "SELECT DISTINCT p.proname::text"
-      " FROM stash.module_functions(ARRAY['cache', 'session', 'monitor', 'admin']) AS f"
-      " JOIN pg_proc AS p ON p.oid = f::oid"
-      " WHERE p.prorettype <> 'trigger'::regtype AND p.proname NOT LIKE 'session\\_find%'");
-  ASSERT_GT(rows.rows(), 40);
+      "SELECT DISTINCT p.proname::text FROM pg_proc AS p"
+      " JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid"
+      " AND d.deptype = 'e' JOIN pg_extension AS e ON e.oid = d.refobjid"
+      " WHERE e.extname = 'pg_stash' AND p.prorettype NOT IN ('trigger'::regtype,"
+      " 'event_trigger'::regtype)"
+      " AND coalesce(obj_description(p.oid, 'pg_proc'), '') NOT LIKE 'Internal: %'");
+  ASSERT_GT(rows.rows(), 80);
   for (int row = 0; row < rows.rows(); row++) {
     const std::string name = rows.text(row, 0);
     EXPECT_NE(sources.find("stash." + name + "("), std::string::npos)

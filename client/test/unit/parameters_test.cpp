@@ -42,6 +42,19 @@ TEST(parameters, durations_are_seconds_and_may_be_infinite) {
   EXPECT_EQ(values.bytes(1), "\x3f\xf8\0\0\0\0\0\0"s);
 }
 
+TEST(parameters, embeddings_are_real_arrays) {
+  parameters values;
+  const std::vector<float> embedding{1, -0.5F};
+  values.add(embedding).add(std::span<const float>()).add(std::optional<std::vector<float>>());
+  EXPECT_EQ(values.type(0), 1021u);
+  EXPECT_EQ(values.bytes(0),
+            "\0\0\0\1\0\0\0\0\0\0\2\xbc\0\0\0\2\0\0\0\1"
+            "\0\0\0\4\x3f\x80\0\0\0\0\0\4\xbf\0\0\0"s);
+  EXPECT_EQ(values.bytes(1), "\0\0\0\0\0\0\0\0\0\0\2\xbc"s);
+  EXPECT_EQ(values.type(2), 1021u);
+  EXPECT_FALSE(values.bytes(2).has_value());
+}
+
 TEST(parameters, moments_count_from_2000) {
   parameters values;
   values.add(stash::time_point(std::chrono::seconds(946'684'801)));

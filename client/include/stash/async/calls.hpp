@@ -5,7 +5,9 @@
 #include "stash/async/executor.hpp"
 #include "stash/async/sleep.hpp"
 #include "stash/cached.hpp"
+#include "stash/memory.hpp"
 #include "stash/sessions.hpp"
+#include "stash/vectors.hpp"
 
 namespace stash::detail {
 template <typename T>
@@ -61,6 +63,10 @@ class cache : public basic_cache<run_async> {
 
 /// The calls of the sessions; each returns a task.
 using sessions = basic_sessions<run_async>;
+/// The calls of memory snapshots; each returns a task.
+using memory = basic_memory<run_async>;
+/// The calls of embeddings; each returns a task.
+using vectors = basic_vectors<run_async>;
 /// The calls of administration; each returns a task.
 using admin = basic_admin<run_async>;
 
@@ -76,6 +82,10 @@ class basic_calls {
   }
   /// The calls of the sessions.
   [[nodiscard]] basic_sessions<Run> sessions() const { return basic_sessions<Run>(run_); }
+  /// The calls of memory snapshots.
+  [[nodiscard]] basic_memory<Run> memory() const { return basic_memory<Run>(run_); }
+  /// The calls of embeddings.
+  [[nodiscard]] basic_vectors<Run> vectors() const { return basic_vectors<Run>(run_); }
   /// The calls of administration.
   [[nodiscard]] basic_admin<Run> admin() const { return basic_admin<Run>(run_); }
   /// A statement of one's own, with $1, $2, … from the values.
