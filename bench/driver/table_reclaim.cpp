@@ -142,7 +142,8 @@ void print_reclaim(table_run& run) {
   const shape how = run.chosen.quick ? shape{100'000, 2, std::chrono::seconds(5)}
                                      : shape{1'000'000, 5, std::chrono::seconds(15)};
   pg_session session(run.chosen.where.conninfo);
-  session.query("truncate stash.session, stash.session_touch");
+  // In the order in which the worker locks them.
+  session.query("truncate stash.session_touch, stash.session");
   login_clients logins(run.chosen.where.conninfo, clients, logins_a_second, login_ttl);
   // Until as many of their sessions expire as are created, and the backends know the tables.
   std::this_thread::sleep_for(std::chrono::seconds(login_ttl + 5));

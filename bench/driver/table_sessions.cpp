@@ -65,7 +65,8 @@ void make_tables(pg_session& session) {
 }
 
 void empty_tables(pg_session& session) {
-  session.query("truncate stash.session, stash.session_touch, bench_session, bench_session_row");
+  // In the order in which the worker locks them.
+  session.query("truncate stash.session_touch, stash.session, bench_session, bench_session_row");
 }
 
 token_list create_sessions(pg_session& session, std::uint64_t count) {

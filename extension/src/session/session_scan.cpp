@@ -142,6 +142,11 @@ Plan* make_plan(PlannerInfo* root, RelOptInfo* table, CustomPath* path, List* ta
   // The call itself, so that the plan depends on the function.
   scan->custom_exprs = list_make1(copyObjectImpl(call));
   scan->custom_scan_tlist = columns_read(targets, scan->scan.plan.qual, table);
+  // Which function, then the columns: what would have to be looked up again at every start.
+  session_function which{};
+  if (!is_session_function(call->funcid, &which))
+    elog(ERROR, "function %u does not find sessions", call->funcid);
+  scan->custom_private = list_make1_int(static_cast<int>(which));
   ListCell* cell;
   foreach (cell, scan->custom_scan_tlist) {
     const auto* column = reinterpret_cast<Var*>(lfirst_node(TargetEntry, cell)->expr);
@@ -187,8 +192,7 @@ void begin_scan(CustomScanState* node, [[maybe_unused]] EState* executor,
   if (!compat::may_execute(call->funcid, GetUserId()))
     aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(call->funcid));
   InvokeFunctionExecuteHook(call->funcid);
-  if (!is_session_function(call->funcid, &state->function))
-    elog(ERROR, "function %u does not find sessions", call->funcid);
+  state->function = static_cast<session_function>(linitial_int(plan->custom_private));
   state->key = ExecInitExpr(static_cast<Expr*>(linitial(call->args)), &node->ss.ps);
   state->touch = ExecInitExpr(static_cast<Expr*>(lsecond(call->args)), &node->ss.ps);
 }
@@ -205,7 +209,7 @@ void fill_slot(session_scan_state* state, TupleTableSlot* slot) {
   if (!found.record) return;
   int at = 0;
   const ListCell* cell;
-  foreach (cell, castNode(CustomScan, state->css.ss.ps.plan)->custom_private) {
+  for_each_from(cell, castNode(CustomScan, state->css.ss.ps.plan)->custom_private, 1) {
     form_column(*found.record, found.seen_at, lfirst_int(cell), &slot->tts_values[at],
                 &slot->tts_isnull[at]);
     at++;
