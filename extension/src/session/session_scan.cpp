@@ -93,8 +93,8 @@ bool wants_whole_row(const RelOptInfo* table) {
   return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, columns);
 }
 
-void add_columns(const void* expressions, List** columns) {
-  auto* node = static_cast<Node*>(const_cast<void*>(expressions));
+void add_columns(List* expressions, List** columns) {
+  auto* node = reinterpret_cast<Node*>(expressions);
   ListCell* cell;
   foreach (cell, pull_var_clause(node, PVC_RECURSE_PLACEHOLDERS)) {
     auto* variable = lfirst_node(Var, cell);
@@ -107,7 +107,7 @@ void add_columns(const void* expressions, List** columns) {
 // The columns that the plan reads, each once. To describe a column costs a look-up at every start
 // of the executor, so those that nobody asked for are left out. The planner may put another list of
 // targets in the place of this one later, over what the table's target has.
-List* columns_read(const List* targets, const List* conditions, const RelOptInfo* table) {
+List* columns_read(List* targets, List* conditions, const RelOptInfo* table) {
   List* columns = NIL;
   add_columns(targets, &columns);
   add_columns(table->reltarget->exprs, &columns);
@@ -143,10 +143,7 @@ Plan* make_plan(PlannerInfo* root, RelOptInfo* table, CustomPath* path, List* ta
   scan->custom_exprs = list_make1(copyObjectImpl(call));
   scan->custom_scan_tlist = columns_read(targets, scan->scan.plan.qual, table);
   // Which function, then the columns: what would have to be looked up again at every start.
-  session_function which{};
-  if (!is_session_function(call->funcid, &which))
-    elog(ERROR, "function %u does not find sessions", call->funcid);
-  scan->custom_private = list_make1_int(static_cast<int>(which));
+  scan->custom_private = list_copy(path->custom_private);
   ListCell* cell;
   foreach (cell, scan->custom_scan_tlist) {
     const auto* column = reinterpret_cast<Var*>(lfirst_node(TargetEntry, cell)->expr);
@@ -173,6 +170,7 @@ void on_paths(PlannerInfo* root, RelOptInfo* table, Index index, RangeTblEntry* 
   path->path.startup_cost = scan->startup_cost / 2;
   path->path.total_cost = path->path.startup_cost + ((scan->total_cost - scan->startup_cost) / 2);
   path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+  path->custom_private = list_make1_int(static_cast<int>(which));
   path->methods = &path_methods;
   add_path(table, &path->path);
 }
