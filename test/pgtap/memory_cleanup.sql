@@ -64,18 +64,6 @@ SELECT results_eq($$SELECT keys, versions, logical_bytes, stored_bytes, ratio, p
 
 -- The checker finds what is wrong
 SELECT raises('SELECT stash.memory_collect(0)', '22023', '%', 'collect nothing');
-CREATE FUNCTION problems(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    found text;
-BEGIN
-    BEGIN
-        EXECUTE statement;
-        SELECT string_agg(DISTINCT problem, ', ' ORDER BY problem) INTO found FROM stash.memory_check();
-        RAISE EXCEPTION 'back';
-    EXCEPTION WHEN raise_exception THEN
-        RETURN coalesce(found, 'none');
-    END;
-END $$;
 SELECT is(problems(s), expected, expected) FROM (VALUES
     ('SELECT 1', 'none'),
     ($$UPDATE stash.memory_part SET content = '["else"]' WHERE id = (SELECT max(id) FROM stash.memory_part WHERE refs IS NULL)$$, 'its content does not have its hash'),

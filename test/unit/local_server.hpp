@@ -4,19 +4,18 @@
 // (head and body) to what is sent back; an empty text ends the connection without a word.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <functional>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "loopback.hpp"
 
 namespace stash {
 
@@ -25,16 +24,7 @@ class local_server {
   using handler = std::function<std::string(const std::string& request)>;
 
   explicit local_server(handler answer) : answer_(std::move(answer)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener_, generic, size) != 0 || listen(listener_, 64) != 0 ||
-        getsockname(listener_, generic, &size) != 0)
-      throw std::runtime_error("no port on loopback");
-    port_ = ntohs(address.sin_port);
+    listener_ = listen_on_loopback(64, &port_);
     threads_.emplace_back([this] { accept_all(); });
   }
 

@@ -2,8 +2,6 @@
 // for the test. It answers 200 to every request, and remembers the requests that it got to see.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -19,6 +17,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "loopback.hpp"
 
 namespace stash {
 
@@ -81,18 +81,10 @@ class tls_server {
       : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
     const key_handle key(EVP_EC_gen("P-256"), EVP_PKEY_free);
     const certificate_handle certificate = authority.sign(key.get(), name, seconds);
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
     if (SSL_CTX_use_certificate(context_.get(), certificate.get()) != 1 ||
-        SSL_CTX_use_PrivateKey(context_.get(), key.get()) != 1 ||
-        bind(listener_, generic, size) != 0 || listen(listener_, 8) != 0 ||
-        getsockname(listener_, generic, &size) != 0)
+        SSL_CTX_use_PrivateKey(context_.get(), key.get()) != 1)
       throw std::runtime_error("no TLS server");
-    port_ = ntohs(address.sin_port);
+    listener_ = listen_on_loopback(8, &port_);
     thread_ = std::thread([this] { serve_all(); });
   }
   ~tls_server() {

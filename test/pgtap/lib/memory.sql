@@ -87,3 +87,18 @@ CREATE FUNCTION differs_rightly(a uuid, b uuid) RETURNS boolean LANGUAGE sql AS 
     SELECT stash.memory_patched(content_of(a), (SELECT coalesce(jsonb_agg(
         jsonb_build_object('op', op, 'path', path) || CASE WHEN op = 'remove' THEN '{}' ELSE jsonb_build_object('value', new) END ORDER BY n), '[]')
         FROM stash.memory_snapshot_diff(a, b) WITH ORDINALITY AS d (path, op, old, new, n)))::text = content_of(b)::text$$;
+-- What the checker says after a statement, which is undone. places: and whether it names a part or a
+-- snapshot.
+CREATE FUNCTION problems(statement text, places boolean DEFAULT false) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    BEGIN
+        EXECUTE statement;
+        SELECT string_agg(DISTINCT problem || CASE WHEN places AND part IS NOT NULL THEN ' (part)' ELSE '' END
+            || CASE WHEN places AND snapshot IS NOT NULL THEN ' (snapshot)' ELSE '' END, ', ') INTO found FROM stash.memory_check();
+        RAISE EXCEPTION 'back';
+    EXCEPTION WHEN raise_exception THEN
+        RETURN coalesce(found, 'none');
+    END;
+END $$;
