@@ -64,6 +64,22 @@ statement move_sessions[2] = {{MOVE_SESSIONS("0", "1", "1"), 2, {TIDOID, TIDOID}
                               {MOVE_SESSIONS("1", "0", "0"), 2, {TIDOID, TIDOID}}};
 #undef MOVE_SESSIONS
 
+// Touches that no session of their generation has: a restore brought them before their session, or
+// after it was moved. Those of sessions that are gone move along; the look for orphans drops them.
+#define MOVE_TOUCHES(from, to)                                                            \
+  "WITH chosen AS MATERIALIZED (SELECT t.id FROM stash.session_touch_" from               \
+  " t WHERE t.ctid >= $1 AND t.ctid < $2 AND NOT EXISTS (SELECT FROM stash.session_" from \
+  " s WHERE s.id = t.id) FOR UPDATE SKIP LOCKED),"                                        \
+  " touches AS (DELETE FROM stash.session_touch_" from                                    \
+  " t USING chosen c WHERE t.id = c.id RETURNING t.*)"                                    \
+  " INSERT INTO stash.session_touch_" to                                                  \
+  " AS kept (generation, id, touched_at, due_at) SELECT " to                              \
+  ", id, touched_at, due_at FROM touches ON CONFLICT (id) DO UPDATE"                      \
+  " SET touched_at = greatest(kept.touched_at, excluded.touched_at)"
+statement move_touches[2] = {{MOVE_TOUCHES("0", "1"), 2, {TIDOID, TIDOID}},
+                             {MOVE_TOUCHES("1", "0"), 2, {TIDOID, TIDOID}}};
+#undef MOVE_TOUCHES
+
 // Large data lies elsewhere and goes with its row: in the table itself a row has some 2 kB at most.
 #define SAMPLE(leaf)                                                           \
   "SELECT coalesce(sum(300 + least(pg_column_size(s.data), 2000)), 0)::float8" \
@@ -80,6 +96,10 @@ statement any_session[2] = {
      0,
      {}},
 };
+statement any_touch[2] = {
+    {"SELECT 1 FROM stash.session_touch_0 ORDER BY id LIMIT 1", 0, {}},
+    {"SELECT 1 FROM stash.session_touch_1 ORDER BY id LIMIT 1", 0, {}},
+};
 statement truncate_generation[2] = {
     {"TRUNCATE stash.session_0, stash.session_touch_0", 0, {}},
     {"TRUNCATE stash.session_1, stash.session_touch_1", 0, {}},
@@ -91,12 +111,14 @@ struct {
   int present;
   // Snapshots of transactions before this one may still need the other generation; 0: not emptied.
   FullTransactionId emptied_at;
+  bool touches;            // the sessions have been moved, touches are left
   BlockNumber next_block;  // pages before it have been moved
   TimestampTz sampled_at;
 } tables{};
 
 void begin_moving() {
   tables.emptied_at = InvalidFullTransactionId;
+  tables.touches = false;
   tables.next_block = 0;
 }
 
@@ -152,20 +174,24 @@ Datum tid_datum(BlockNumber block) {
   return PointerGetDatum(tid);
 }
 
-// Moves what lives in the next pages; false behind the last one.
+// Moves what lives in the next pages, sessions first; false behind the last one.
 bool move_pages(int from) {
   begin_upkeep();
-  const BlockNumber end = blocks_of("session", from);
+  const BlockNumber end = blocks_of(tables.touches ? "session_touch" : "session", from);
   const BlockNumber first = tables.next_block;
   if (first < end) {
     const as_owner owner;
-    (void)run_as(origin::worker, move_sessions[from],
+    (void)run_as(origin::worker, (tables.touches ? move_touches : move_sessions)[from],
                  {{tid_datum(first)}, {tid_datum(Min(end, first + pages_at_once))}});
     owner.finish();
     tables.next_block = first + pages_at_once;
   }
   CommitTransactionCommand();
-  return first < end;
+  if (first < end) return true;
+  if (tables.touches) return false;
+  tables.touches = true;
+  tables.next_block = 0;
+  return true;
 }
 
 // Takes the lock that TRUNCATE needs: at once, or by queueing for a moment. Whoever comes meanwhile
@@ -209,7 +235,7 @@ bool seen_by_all(FullTransactionId moment, int generation) {
 
 bool is_empty(int generation) {
   const as_owner owner;
-  const bool empty = run(any_session[generation], {}) == 0;
+  const bool empty = run(any_session[generation], {}) == 0 && run(any_touch[generation], {}) == 0;
   owner.finish();
   return empty;
 }

@@ -1,6 +1,8 @@
 // See reap.hpp. Statements here run with the search_path pinned.
 #include "session/reap.hpp"
 
+#include <optional>
+
 #include "session/live_touch.hpp"
 
 #include "boundary/postgres.hpp"
@@ -46,23 +48,38 @@ statement postpone{
     " WHERE h.id = g.id FOR UPDATE OF h SKIP LOCKED) AS held WHERE t.id = held.id",
     2,
     {UUIDARRAYOID, TIMESTAMPTZARRAYOID}};
-// A touch whose session is gone.
+// A touch whose session is gone, in a row older than so many transactions.
 statement drop_orphans{
     "DELETE FROM stash.session_touch t USING (SELECT h.id FROM stash.session_touch h"
-    " WHERE h.due_at <= $1 AND h.due_at < 'infinity'"
+    " WHERE h.due_at <= $1 AND h.due_at < 'infinity' AND age(h.xmin) >= $2"
     " AND NOT EXISTS (SELECT FROM stash.session s WHERE s.id = h.id)"
     " FOR UPDATE SKIP LOCKED) AS held WHERE t.id = held.id",
-    1,
-    {TIMESTAMPTZOID}};
+    2,
+    {TIMESTAMPTZOID, INT4OID}};
 
 // Those that are due never: a session ended while somebody wrote its touch.
 statement drop_all_orphans{
     "DELETE FROM stash.session_touch t USING (SELECT h.id FROM stash.session_touch h"
-    " WHERE h.due_at = 'infinity'"
+    " WHERE h.due_at = 'infinity' AND age(h.xmin) >= $2"
     " AND NOT EXISTS (SELECT FROM stash.session s WHERE s.id = h.id) LIMIT $1"
     " FOR UPDATE SKIP LOCKED) AS held WHERE t.id = held.id",
-    1,
-    {INT8OID}};
+    2,
+    {INT8OID, INT4OID}};
+
+// A restore fills the tables in any order, and a touch that came before its session is no orphan.
+// So only rows go that were there a look ago; looks are a day apart, and a new worker begins anew.
+struct {
+  FullTransactionId last_look;
+  FullTransactionId look_before;
+} orphans{};
+
+// In transactions; nothing before the second look.
+std::optional<std::int32_t> age_of_orphans() {
+  if (!FullTransactionIdIsValid(orphans.look_before)) return std::nullopt;
+  const std::uint64_t age = U64FromFullTransactionId(ReadNextFullTransactionId()) -
+                            U64FromFullTransactionId(orphans.look_before);
+  return static_cast<std::int32_t>(Min(age, static_cast<std::uint64_t>(PG_INT32_MAX)));
+}
 
 void postpone_living(std::span<const candidate> living) {
   if (living.empty()) return;
@@ -147,13 +164,19 @@ std::uint64_t reap_idle(std::int64_t batch, const char* by) {
       &living);
   postpone_living(living);
   // Locked rows are left; so are touches of sessions that are gone, which nothing else would meet.
-  if (all.empty()) (void)run(drop_orphans, {{due}});
+  if (const auto age = age_of_orphans(); age && all.empty())
+    (void)run(drop_orphans, {{due}, {Int32GetDatum(*age)}});
   return ended;
 }
 
 void drop_orphaned_touches() {
   constexpr std::int64_t at_once = 1000;
-  while (run(drop_all_orphans, {{Int64GetDatum(at_once)}}) == at_once) CHECK_FOR_INTERRUPTS();
+  orphans.look_before = orphans.last_look;
+  orphans.last_look = ReadNextFullTransactionId();
+  const auto age = age_of_orphans();
+  if (!age) return;
+  while (run(drop_all_orphans, {{Int64GetDatum(at_once)}, {Int32GetDatum(*age)}}) == at_once)
+    CHECK_FOR_INTERRUPTS();
 }
 
 std::uint64_t reap_unused(timestamp idle, std::int64_t batch, const char* by) {

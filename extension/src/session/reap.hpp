@@ -13,7 +13,8 @@ std::uint64_t reap_idle(std::int64_t batch, const char* by);
 // Sessions that were not used for `idle` microseconds, whatever their own limits. O(sessions).
 std::uint64_t reap_unused(timestamp idle, std::int64_t batch, const char* by);
 
-// Touches of sessions that are gone, which nothing else would meet. O(touches).
+// One look for touches of sessions that are gone, which nothing else would meet; it drops those
+// that were there at the look before. O(touches).
 void drop_orphaned_touches();
 
 }  // namespace stash
