@@ -140,6 +140,8 @@ known_database* roster::next_candidate(shared_state& state, TimestampTz now, int
     const database_slot* slot = find_slot(state, entry->database);
     if (slot == nullptr && entry->no_extension) continue;
     if (slot != nullptr && slot->state != slot_state::idle) continue;
+    // Ended since the endings were reviewed; the next review frees it.
+    if (slot != nullptr && slot->ended == ending::no_extension && !slot->looked_for) continue;
     if (slot != nullptr && slot->retry_at > now) {
       *wake_at = std::min(*wake_at, slot->retry_at);
       continue;
