@@ -112,8 +112,10 @@ class pool {
 
   static void write_list(reference_writer* writer, const std::vector<part_index>& list,
                          const std::vector<part_id>& ids) {
-    writer->number(list.size());
-    for (const part_index each : list) writer->id(ids[each]);
+    std::vector<part_id> below;
+    below.reserve(list.size());
+    for (const part_index each : list) below.push_back(ids[each]);
+    writer->list(below);
   }
 
   static void write_refs(const part& of, const std::vector<part_id>& ids, std::string* out) {
@@ -270,13 +272,55 @@ TEST(SnapshotTree, StopsWhenAsked) {
   EXPECT_THROW(tree(document, {}, test_hash, [] { return true; }), stopped);
 }
 
-TEST(SnapshotReferences, KeepsIdsOfAnyDistance) {
-  const std::vector<part_id> ids{1, 2, 3, 1, INT64_MAX, INT64_MIN, -5, 0, 1LL << 40};
+std::string written(const std::vector<part_id>& ids) {
   std::string bytes;
   reference_writer writer(&bytes);
-  writer.number(ids.size());
-  for (const part_id each : ids) writer.id(each);
-  EXPECT_EQ(read_list(bytes), ids);
+  writer.list(ids);
+  return bytes;
+}
+
+TEST(SnapshotReferences, KeepsIdsOfAnyDistance) {
+  const std::vector<part_id> ids{1, 2, 3, 1, INT64_MAX, INT64_MIN, -5, 0, 1LL << 40};
+  EXPECT_EQ(read_list(written(ids)), ids);
+}
+
+TEST(SnapshotReferences, KeepsRandomLists) {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 3000; round++) {
+    std::vector<part_id> ids;
+    const unsigned scale = random() % 62;
+    for (std::size_t left = 1 + random() % 120; left > 0; left--)
+      ids.push_back(static_cast<part_id>(random() % 20 == 0 ? random() : random() >> (63 - scale)));
+    ASSERT_EQ(read_list(written(ids)), ids) << "round " << round;
+  }
+}
+
+TEST(SnapshotReferences, TakeAboutAsManyBitsAsTheDifferencesHave) {
+  std::mt19937 random(13);
+  std::vector<part_id> ids;
+  for (int i = 0; i < 200; i++) ids.push_back(1'000'000 + static_cast<part_id>(random() % 1000));
+  EXPECT_LE(written(ids).size(), ids.size() * 11 / 8 + 8);
+  // Neighbours, one of which is far away: two bits each, but for that one.
+  for (std::size_t i = 0; i < ids.size(); i++) ids[i] = static_cast<part_id>(i);
+  ids[100] = 1'000'000'000;
+  EXPECT_LE(written(ids).size(), ids.size() * 3 / 8 + 20);
+}
+
+TEST(SnapshotReferences, KeepsHoles) {
+  std::string bytes;
+  reference_writer writer(&bytes);
+  writer.number(2);
+  writer.number(3);
+  writer.list({7, 9, 8});
+  writer.number(0);
+  writer.list({10});
+  const std::vector<hole_view> holes = read_holes(bytes);
+  ASSERT_EQ(holes.size(), 2U);
+  EXPECT_EQ(holes[0].index, 3U);
+  EXPECT_EQ(holes[0].parts, (std::vector<part_id>{7, 9, 8}));
+  EXPECT_EQ(holes[1].index, 4U);
+  EXPECT_EQ(holes[1].parts, (std::vector<part_id>{10}));
+  EXPECT_EQ(read_ids(bytes, true), (std::vector<part_id>{7, 9, 8, 10}));
 }
 
 TEST(SnapshotReferences, RefusesDamagedBytes) {
@@ -285,6 +329,24 @@ TEST(SnapshotReferences, RefusesDamagedBytes) {
   EXPECT_THROW(read_list(std::string("\x01\x02\x03", 3)), damaged);
   EXPECT_THROW(read_list(std::string(11, '\xff')), damaged);
   EXPECT_THROW(read_holes(std::string("\x7f\x01", 2)), damaged);
+  // More low bits than the writer ever takes; a list of nothing; bits behind the last id.
+  EXPECT_THROW(read_list(std::string("\x02\x02\x29\x01\x01", 5)), damaged);
+  EXPECT_THROW(read_list(std::string("\0", 1)), damaged);
+  std::string bytes = written({5, 6});
+  EXPECT_EQ(read_list(bytes), (std::vector<part_id>{5, 6}));
+  bytes.back() = static_cast<char>(bytes.back() | 0x80);
+  EXPECT_THROW(read_list(bytes), damaged);
+  // Whatever a bit is turned into, or where the bytes end: never more than an error.
+  const std::string whole = written({1, 900, 20, 1LL << 50, 3, 4, 5});
+  for (std::size_t bit = 0; bit < whole.size() * 8; bit++) {
+    std::string other = whole;
+    other[bit / 8] = static_cast<char>(other[bit / 8] ^ 1 << bit % 8);
+    try {
+      (void)read_list(other);
+    } catch (const damaged&) {
+    }
+    EXPECT_THROW(read_list(whole.substr(0, bit / 8)), damaged);
+  }
 }
 
 TEST(SnapshotAssembly, RefusesWhatIsNotWhole) {
@@ -299,8 +361,7 @@ TEST(SnapshotAssembly, RefusesWhatIsNotWhole) {
   std::string out(64, '\0');
   std::string refs;
   reference_writer writer(&refs);
-  writer.number(1);
-  writer.id(77);
+  writer.list({77});
   const stored_part root{false, {}, refs};
   EXPECT_THROW(assemble(root, {}, out.data(), out.size(), nullptr), damaged);
   // A node that contains itself

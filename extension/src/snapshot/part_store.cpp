@@ -89,8 +89,10 @@ void find_stored(std::int64_t pool, placing* state) {
 
 void write_list(reference_writer* writer, const placing& state,
                 const std::vector<part_index>& list) {
-  writer->number(list.size());
-  for (const part_index each : list) writer->id(state.ids[each]);
+  std::vector<part_id> ids;
+  ids.reserve(list.size());
+  for (const part_index each : list) ids.push_back(state.ids[each]);
+  writer->list(ids);
 }
 
 void write_holes(std::string* out, const placing& state, const std::vector<hole>& holes) {

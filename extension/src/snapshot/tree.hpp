@@ -34,8 +34,8 @@ constexpr std::uint32_t least_fanout = 4;
 constexpr std::uint32_t fanout = 8;  // on average, beyond the least
 constexpr std::uint32_t most_fanout = 48;
 constexpr std::size_t longest_list = 96;  // longer ones are folded into nodes, but for their ends
-constexpr std::size_t cut_size = 2048;    // containers of that size are cut out
-constexpr int most_cuts = 64;             // levels of cutting out; what is deeper stays in its leaf
+constexpr std::size_t cut_size = 1536;  // containers of that size are cut out: rows stay below 2 kB
+constexpr int most_cuts = 64;           // levels of cutting out; what is deeper stays in its leaf
 constexpr std::size_t inline_size = 512;  // a root leaf up to that size lies in the version
 }  // namespace limits
 
