@@ -140,6 +140,15 @@ def print_sizes(admin, turns):
               f" {t_stash / turns * 1e3:.1f} | {t_rows / turns * 1e3:.1f} | {t_graph / turns * 1e3:.1f} |", flush=True)
 
 
+def print_pools(admin, turns):
+    """Where lists are cut depends on the salt of the pool: the same history in eight of them."""
+    states = list(conversation(turns, "anywhere"))
+    last = len(json.dumps(states[-1][0]))
+    ratios = [float(keep_in_stash(admin, states)[0]) / last for _ in range(8)]
+    print(f"\nThe third history in eight pools: {min(ratios):.2f} to {max(ratios):.2f} of the last snapshot, on average"
+          f" {against(statistics.mean(ratios), 2)}.", flush=True)
+
+
 def wal(db):
     return db.execute("select pg_current_wal_insert_lsn() - '0/0'").fetchone()[0]
 
@@ -215,21 +224,21 @@ class Clients:
         return self.slowest * 1e3
 
 
-# Versions of conversations that keep their last three messages, of which one is new. In half of the versions
-# 1,000 agents take turns; a quarter is of one agent with one key, a quarter of one agent with many keys.
+# Versions of conversations that keep their last three messages, of which one is new, and no message is in two rounds.
+# In half of the versions 1,000 agents take turns; a quarter is of one agent with one key, a quarter of one agent with many keys.
 FILL = """select count(stash.memory_snapshot_create(agent, jsonb_build_object('n', n, 'messages', (
-            select jsonb_agg(m || repeat(md5(key || m), 12)) from generate_series(n, n + 2) as m)), key))
+            select jsonb_agg(m || repeat(md5(key || m || %(round)s), 12)) from generate_series(n, n + 2) as m)), key))
     from (select 'agent ' || g %% 1000 as agent, 'default' as key, g / 1000 as n from generate_series(%(first)s::int, %(last)s::int) as g where %(half)s = 1
         union all select 'crowd 1', 'default', g from generate_series(%(first)s::int, %(last)s::int) as g where %(half)s = 2 and g %% 2 = 1
         union all select 'crowd 2', 'key ' || g / 2 %% %(keys)s, g / 2 / %(keys)s from generate_series(%(first)s::int, %(last)s::int) as g where %(half)s = 2 and g %% 2 = 0) as made"""
 
 
-def fill(versions):
+def fill(versions, round):
     """In two connections, each with agents of its own."""
     def work(half):
         db = psycopg.connect(dbname="bench_snapshots", autocommit=True)
         for first in range(0, versions // 2, 1000):
-            db.execute(FILL, {"half": half, "keys": versions // 40, "first": first, "last": first + 999})
+            db.execute(FILL, {"half": half, "keys": versions // 40, "first": first, "last": first + 999, "round": f" round {round}"})
 
     threads = [threading.Thread(target=work, args=(half,)) for half in (1, 2)]
     for each in threads:
@@ -239,52 +248,80 @@ def fill(versions):
 
 
 def worker_statements(log, begin):
-    """The slowest statements of the worker since that byte of the server's log, by auto_explain."""
-    slow = []
+    """The slowest statements of the worker since that byte of the server's log, by auto_explain: milliseconds and text."""
     with open(log, "rb") as file:
         file.seek(begin)
-        for line in file.read().decode(errors="replace").splitlines():
-            found = re.search(r"pg_stash.*duration: ([0-9.]+) ms +plan", line)
-            if found:
-                slow.append(float(found[1]))
-    return max(slow, default=0.0), len([each for each in slow if each > 50])
+        lines = file.read().decode(errors="replace").splitlines()
+    slow = []
+    for line, following in zip(lines, lines[1:]):
+        found = re.search(r"pg_stash.*duration: ([0-9.]+) ms +plan", line)
+        if found:
+            slow.append((float(found[1]), following.strip().removeprefix("Query Text: ")))
+    return sorted(slow, reverse=True)
 
 
-def print_cleanup(admin, versions):
+TABLES = "stash.memory_version, stash.memory_part, stash.memory_discard, stash.memory_line"
+# Versions and parts with their indexes; what else there is takes next to nothing here.
+RELATIONS = """select c.relname, pg_relation_size(c.oid) from pg_class as c where c.relnamespace = 'stash'::regnamespace
+    and c.relkind in ('r', 'i') and c.relname like 'memory%' and pg_relation_size(c.oid) > 1000000 order by 2 desc, 1"""
+
+
+def clean_up(db, log):
+    """Lets retention go and waits until it is through. Milliseconds of clients, statements of the worker, seconds."""
+    log_begin = os.path.getsize(log)
+    clients = Clients(4)
+    begun = time.perf_counter()
+    db.execute("select stash.memory_retention_set('*', keep_last => 2)")
+    left = "select exists (select from stash.memory_line as l, lateral (select version from stash.memory_version as v where v.line = l.id order by version desc offset 3 limit 1) as v where l.key not like 'client%')"
+    while db.execute(left).fetchone()[0]:
+        time.sleep(1)
+    took = time.perf_counter() - begun
+    # Until everything that was queued by then is through; clients queue more all the time.
+    queued = db.execute("select clock_timestamp()").fetchone()[0]
+    while db.execute("select exists (select from stash.memory_discard where queued_at < %s and not started)", [queued]).fetchone()[0]:
+        time.sleep(1)
+    took_all = time.perf_counter() - begun
+    return clients.finish(), worker_statements(log, log_begin), took, took_all
+
+
+def print_cleanup(admin, versions, rounds=2):
     print(f"\n### {versions:,} versions, of which retention keeps the last 2 of each key, while 4 clients create and read\n")
-    print("Half of them of 1,000 agents, a quarter of an agent with one key, a quarter of one with many keys.\n")
-    print("| round | filled in, s | deleted after, s | collected after, s | slowest statement of clients before, ms | meanwhile, ms | of the worker, ms | MB before | after |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("Half of them of 1,000 agents, a quarter of an agent with one key, a quarter of one with many keys. Each round is as much new text.\n")
+    print("| round | filled in, s | deleted after, s | collected after, s | slowest statement of clients before, ms | meanwhile, ms | of the worker, ms | of its statements over 50 ms | MB full | vacuumed |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     db = fresh_database(admin, "bench_snapshots")
     db.execute("create extension pg_stash")
     log = os.environ["STASH_LOG"]
-    for round in range(1, 3):
+    full, sizes, slowest = [], [], []
+    for round in range(1, rounds + 1):
         db.execute("select stash.memory_retention_unset('*')")
-        took_fill = timed(lambda: fill(versions))
-        db.execute("vacuum analyze stash.memory_version, stash.memory_part, stash.memory_line")
-        full = float(db.execute(STASH_BYTES).fetchone()[0])
+        took_fill = timed(lambda: fill(versions, round))
+        db.execute(f"vacuum analyze {TABLES}")
+        full.append(float(db.execute(STASH_BYTES).fetchone()[0]))
+        sizes.append(dict(db.execute(RELATIONS).fetchall()))
         clients = Clients(4)
         time.sleep(10)
         before = clients.finish()
-        log_begin = os.path.getsize(log)
-        clients = Clients(4)
-        begun = time.perf_counter()
-        db.execute("select stash.memory_retention_set('*', keep_last => 2)")
-        left = "select exists (select from stash.memory_line as l, lateral (select version from stash.memory_version as v where v.line = l.id order by version desc offset 3 limit 1) as v where l.key not like 'client%')"
-        while db.execute(left).fetchone()[0]:
-            time.sleep(1)
-        took = time.perf_counter() - begun
-        # Until everything that was queued by then is through; clients queue more all the time.
-        queued = db.execute("select clock_timestamp()").fetchone()[0]
-        while db.execute("select exists (select from stash.memory_discard where queued_at < %s and not started)", [queued]).fetchone()[0]:
-            time.sleep(1)
-        took_all = time.perf_counter() - begun
-        slowest = clients.finish()
-        worker, _ = worker_statements(log, log_begin)
-        db.execute("vacuum stash.memory_version, stash.memory_part, stash.memory_discard, stash.memory_line")
+        meanwhile, worker, took, took_all = clean_up(db, log)
+        slowest += worker
+        # Pages of indexes that one vacuum empties are free once a transaction later another one has looked.
+        db.execute(f"vacuum {TABLES}")
+        db.execute("select pg_current_xact_id()")
+        db.execute(f"vacuum {TABLES}")
         after = float(db.execute(STASH_BYTES).fetchone()[0])
-        print(f"| {round} | {took_fill:.0f} | {took:.0f} | {took_all:.0f} | {before:.1f} | {against(slowest, 50)} | {against(worker, 50)} | {full / 1e6:.0f} | {after / 1e6:.0f} |", flush=True)
-    print("\nThe second round begins with the space that the first gave back: it must not need more.")
-    print("Problems found by memory_check: " + str(db.execute("select count(*) from stash.memory_check()").fetchone()[0]) + ".")
+        longest = worker[0][0] if worker else 0.0
+        print(f"| {round} | {took_fill:.0f} | {took:.0f} | {took_all:.0f} | {before:.1f} | {against(meanwhile, 50)} | {against(longest, 50)} |"
+              f" {len([each for each in worker if each[0] > 50])} | {full[-1] / 1e6:.0f} | {after / 1e6:.0f} |", flush=True)
+    print("\nThe worker's slowest statements:\n")
+    for milliseconds, text in sorted(slowest, reverse=True)[:3]:
+        print(f"- {milliseconds:.1f} ms: `{text[:100]}`")
+    if rounds > 1:
+        kept = 2 * (1000 + 1 + versions // 40) / versions
+        print(f"\nSpace is used again: with as much new text round {rounds} takes {against(full[-1] / full[0], 1.1)} of what round 1 took;"
+              f" it has {kept:.0%} more versions, those that retention kept.\n")
+        print("| MB | round 1 | the last round | ratio |\n|---|---:|---:|---:|")
+        for name, size in sizes[0].items():
+            print(f"| {name} | {size / 1e6:.1f} | {sizes[-1][name] / 1e6:.1f} | {sizes[-1][name] / size:.2f} |")
+    print("\nProblems found by memory_check: " + str(db.execute("select count(*) from stash.memory_check()").fetchone()[0]) + ".")
 
 
 def main():
@@ -295,6 +332,7 @@ def main():
     admin = psycopg.connect(dbname="postgres", autocommit=True)
     if "sizes" in options.tables:
         print_sizes(admin, 100 if options.quick else 500)
+        print_pools(admin, 100 if options.quick else 500)
     if "large" in options.tables:
         print_large(admin, 20 if options.quick else 100)
     if "cleanup" in options.tables:

@@ -302,7 +302,8 @@ COMMENT ON FUNCTION stash.memory_snapshot_delete(uuid) IS
 -- Which versions of a line go by a rule: those that are neither among the last keep_last nor younger
 -- than max_age. NULL: that reason to keep does not exist. Those that have expired go in any case.
 CREATE FUNCTION stash.memory_overdue(
-    line bigint, keep_last integer, max_age double precision, from_version bigint, batch integer)
+    line bigint, keep_last integer, max_age double precision, from_version bigint,
+    until_version bigint, batch integer)
 RETURNS TABLE (id uuid, version bigint, bytes bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -328,13 +329,14 @@ BEGIN
         oldest := clock_timestamp() - least(max_age, 6e10) * interval '1 second';
     END IF;
     RETURN QUERY SELECT v.id, v.version, v.logical_size FROM stash.memory_version AS v
-        WHERE v.line = memory_overdue.line AND v.version >= from_version AND NOT v.pinned
+        WHERE v.line = memory_overdue.line AND v.version >= from_version
+            AND v.version < until_version AND NOT v.pinned
             AND (v.version < bound AND v.created_at < oldest
                  OR NOT stash.memory_lives(v.expires_at, v.pinned))
         ORDER BY v.version LIMIT batch;
 END $$;
-COMMENT ON FUNCTION stash.memory_overdue(bigint, integer, double precision, bigint, integer) IS
-'Internal: the next versions of a line that a rule lets go';
+COMMENT ON FUNCTION stash.memory_overdue(bigint, integer, double precision, bigint, bigint, integer) IS
+'Internal: the next versions of a line that a rule lets go, from from_version up to before until_version';
 
 CREATE FUNCTION stash.memory_snapshot_cleanup(
     keep_last integer DEFAULT NULL, older_than double precision DEFAULT NULL,
@@ -383,7 +385,7 @@ BEGIN
             SELECT array_agg(o.id), coalesce(sum(o.bytes), 0), max(o.version)
                 INTO overdue, freed, last_seen
                 FROM stash.memory_overdue(each.id, keep_last, older_than, last_seen + 1,
-                                          coalesce(most, 10000)) AS o;
+                                          9223372036854775807, coalesce(most, 10000)) AS o;
             EXIT WHEN overdue IS NULL;
             IF NOT coalesce(dry_run, false) THEN
                 DELETE FROM stash.memory_version AS v WHERE v.id = ANY (overdue) AND NOT v.pinned;

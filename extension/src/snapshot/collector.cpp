@@ -130,7 +130,7 @@ bool collection::begin(std::int64_t after, own how, bool* busy) {
   phase_ = phase::mark;
   after_mark_ = phase::list;
   listed_ = 0;
-  share_ = 0x1p-10;
+  shares_ = first_shares;
   last_line_ = 0;
   return true;
 }
@@ -166,7 +166,7 @@ bool collection::step(own how, bool* busy) {
 // False when all hashes have been looked through; then the dead are in order.
 bool collection::list_some() {
   const std::int64_t begun = GetCurrentTimestamp();
-  const double to = Min(listed_ + share_, 1.0);
+  const double to = Min(listed_ + static_cast<double>(shares_.size()) / all_shares, 1.0);
   const std::uint64_t rows =
       run(parts_by_hash, {{Int64GetDatum(pool_)}, {hash_at(listed_)}, {hash_at(to)}}, true);
   for (std::uint64_t row = 0; row < rows; row++) {
@@ -176,9 +176,7 @@ bool collection::list_some() {
   }
   SPI_freetuptable(SPI_tuptable);
   listed_ = to;
-  const std::int64_t took = GetCurrentTimestamp() - begun;
-  if (took > pace::too_long) share_ = Max(share_ / 2, 0x1p-30);
-  if (took < pace::quick) share_ = Min(share_ * 2, 1.0);
+  shares_.took(GetCurrentTimestamp() - begun);
   if (listed_ < 1) return true;
   std::sort(dead_.begin(), dead_.end());
   dead_.erase(std::unique(dead_.begin(), dead_.end()), dead_.end());
@@ -231,14 +229,19 @@ std::int64_t collection::delete_batch() {
 }
 
 void collection::sweep_some(own how, bool* busy) {
-  if (batch_.empty()) take_batch();
+  if (batch_.empty()) {
+    const std::int64_t begun = GetCurrentTimestamp();
+    take_batch();
+    taken_in_ = GetCurrentTimestamp() - begun;
+  }
   pause_here(pause_point::before_sweep);
   // Most of it without keeping anybody waiting.
   marks_.look_ahead();
   if (!own_complete(how, busy)) return;
   const std::int64_t begun = GetCurrentTimestamp();
   deleted_ += delete_batch();
-  parts_.took(GetCurrentTimestamp() - begun);
+  // The slower of the two decides: what takes long to find is as much in the way of a short step.
+  parts_.took(Max(taken_in_, GetCurrentTimestamp() - begun));
 }
 
 // The next lines, without a lock: those that have no version. All versions up to the last moment

@@ -48,6 +48,8 @@ class collection {
 
  private:
   enum class phase { idle, mark, list, sweep, lines, finish };
+  static constexpr double all_shares = 0x1p30;
+  static constexpr pace first_shares{1, 1 << 20, 1 << 30};
 
   bool list_some();
   void sweep_some(own how, bool* busy);
@@ -62,16 +64,17 @@ class collection {
   phase after_mark_ = phase::list;
   std::int64_t pool_ = 0;
   marking marks_;
-  double listed_ = 0;  // how much of the hashes has been looked through, 0 to 1
-  double share_ = 0;   // of the hashes, in the next step
+  double listed_ = 0;           // how much of the hashes has been looked through, 0 to 1
+  pace shares_ = first_shares;  // of the hashes, in the next step
   std::vector<part_id> dead_;
   std::vector<part_id> batch_;
   std::int64_t last_line_ = 0;
   std::vector<std::int64_t> empty_lines_;
   std::int64_t deleted_ = 0;
   std::int64_t most_parts_ = INT64_MAX;
-  pace parts_{20, 200, 1000};
-  pace lines_{20, 200, 1000};
+  std::int64_t taken_in_ = 0;  // microseconds that it took to find the batch
+  pace parts_{20, 100, 1000};
+  pace lines_{20, 100, 1000};
 };
 
 }  // namespace stash::memory

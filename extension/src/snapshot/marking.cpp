@@ -23,7 +23,7 @@ statement versions_between{
 
 // What is marked while the pool is owned: some milliseconds.
 constexpr std::int64_t late_versions = 200;
-constexpr std::int64_t late_parts = 1000;
+constexpr std::int64_t late_parts = 500;
 
 std::int64_t now() { return GetCurrentTimestamp(); }
 
@@ -40,6 +40,7 @@ void marking::begin(std::int64_t pool) {
   pool_ = pool;
   read_to_ = 0;
   horizon_ = 0;
+  numbers_ = first_numbers;
 }
 
 void marking::set_horizon() {

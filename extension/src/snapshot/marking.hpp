@@ -47,9 +47,12 @@ class marking {
   part_set reached_;
   std::vector<part_id> frontier_;
   std::vector<std::int64_t> late_lines_;
-  pace versions_{10, 100, 2000};
-  pace numbers_{1000, 10'000, INT64_MAX / 4};
-  pace parts_{50, 500, 5000};
+  // A pool's numbers may be close together or far apart, and most of them those of deleted
+  // versions, so each pool begins anew with few.
+  static constexpr pace first_numbers{1000, 10'000, INT64_MAX / 4};
+  pace versions_{10, 100, 1000};
+  pace numbers_ = first_numbers;
+  pace parts_{50, 200, 1000};
 };
 
 }  // namespace stash::memory

@@ -22,23 +22,24 @@ statement delete_expired{
     {TIMESTAMPTZOID, INT8OID}};
 // The next lines with a policy, or without: those cost a look at the policies each.
 statement next_lines{
-    "SELECT l.id, (stash.memory_rule(l.agent_id)).keep_last,"
-    " (stash.memory_rule(l.agent_id)).max_age, l.pool FROM stash.memory_line l"
-    " WHERE (l.pool, l.id) > ($1, $2) ORDER BY l.pool, l.id LIMIT 100",
-    2,
-    {INT8OID, INT8OID}};
+    "SELECT l.id, r.keep_last, r.max_age, l.pool, l.last_version"
+    " FROM (SELECT m.pool, m.id, m.agent_id, m.last_version FROM stash.memory_line m"
+    " WHERE (m.pool, m.id) > ($1, $2) ORDER BY m.pool, m.id LIMIT $3) l"
+    " LEFT JOIN LATERAL stash.memory_rule(l.agent_id) r ON true ORDER BY l.pool, l.id",
+    3,
+    {INT8OID, INT8OID, INT8OID}};
 statement any_policy{"SELECT FROM stash.memory_retention LIMIT 1", 0, {}};
 statement delete_overdue{
     "WITH due AS MATERIALIZED (SELECT o.id, o.version FROM"
-    " stash.memory_overdue($1, $2, $3, $4, $5) o), held AS MATERIALIZED (SELECT v.id, v.version"
+    " stash.memory_overdue($1, $2, $3, $4, $5, $6) o), held AS MATERIALIZED (SELECT v.id, v.version"
     " FROM stash.memory_version v WHERE v.id IN (SELECT d.id FROM due d) AND NOT v.pinned"
     " FOR UPDATE SKIP LOCKED), gone AS (DELETE FROM stash.memory_version v USING held h"
     " WHERE v.id = h.id) SELECT max(d.version), count(*) FROM due d",
-    5,
-    {INT8OID, INT4OID, FLOAT8OID, INT8OID, INT4OID}};
+    6,
+    {INT8OID, INT4OID, FLOAT8OID, INT8OID, INT8OID, INT4OID}};
 
-constexpr std::uint64_t lines_at_once = 100;
-constexpr pace first_pace{20, 100, 1000};
+constexpr pace first_pace{20, 50, 500};
+constexpr pace first_numbers{1000, 10'000, INT64_MAX / 4};
 
 int every_second() { return 1000; }
 int retention_interval() { return settings::memory_retention_interval_ms; }
@@ -73,6 +74,10 @@ struct pass {
   std::int64_t line = 0;
   std::int64_t from_version = 0;  // of the next, when it is begun
   pace versions = first_pace;
+  pace lines = first_pace;
+  // How many numbers of a line are looked through at once: most may belong to versions that stay,
+  // or to some that are gone and not vacuumed away.
+  pace numbers = first_numbers;
 };
 
 struct rule {
@@ -80,31 +85,38 @@ struct rule {
   std::int64_t line;
   argument keep_last;
   argument max_age;
+  std::int64_t last_version;
 };
 
 // A batch of a line; false when nothing of it is left to do.
 bool retain_line(const rule& by, pass* at) {
   const std::int64_t begun = GetCurrentTimestamp();
   const std::int64_t most = at->versions.size();
+  if (at->from_version == 0) at->numbers = first_numbers;
+  const std::int64_t until = at->from_version + at->numbers.size();
   (void)run(delete_overdue, {{Int64GetDatum(by.line)},
                              by.keep_last,
                              by.max_age,
                              {Int64GetDatum(at->from_version)},
+                             {Int64GetDatum(until)},
                              {Int32GetDatum(static_cast<std::int32_t>(most))}});
   bool null = false;
   const Datum last = result(0, 1, &null);
-  if (!null) at->from_version = DatumGetInt64(last) + 1;
-  const bool full = DatumGetInt64(result(0, 2, &null)) == most;
-  if (full) at->versions.took(GetCurrentTimestamp() - begun);
-  return full;
+  const bool full = !null && DatumGetInt64(result(0, 2, &null)) == most;
+  at->from_version = full ? DatumGetInt64(last) + 1 : until;
+  (full ? at->versions : at->numbers).took(GetCurrentTimestamp() - begun);
+  return full || until <= by.last_version;
 }
 
 // One transaction, of many lines when each has little to do; false at the end of the pass.
 bool retain_some(pass* at) {
   const std::int64_t begun = GetCurrentTimestamp();
   if (run(any_policy, {}) == 0) return false;
-  const std::uint64_t rows =
-      run(next_lines, {{Int64GetDatum(at->pool)}, {Int64GetDatum(at->line)}});
+  // In the middle of a line the others wait.
+  const std::int64_t most = at->from_version > 0 ? 1 : at->lines.size();
+  const std::uint64_t rows = run(
+      next_lines, {{Int64GetDatum(at->pool)}, {Int64GetDatum(at->line)}, {Int64GetDatum(most)}});
+  if (most > 1) at->lines.took(GetCurrentTimestamp() - begun);
   SPITupleTable* lines = SPI_tuptable;
   for (std::uint64_t row = 0; row < rows; row++) {
     SPI_tuptable = lines;
@@ -112,7 +124,7 @@ bool retain_some(pass* at) {
     bool no_age = false;
     bool null = false;
     rule by{DatumGetInt64(result(row, 4, &null)), DatumGetInt64(result(row, 1, &null)), sql_null,
-            sql_null};
+            sql_null, DatumGetInt64(result(row, 5, &null))};
     by.keep_last = {result(row, 2, &no_count)};
     by.max_age = {result(row, 3, &no_age)};
     by.keep_last.null = no_count;
@@ -128,7 +140,7 @@ bool retain_some(pass* at) {
     at->from_version = 0;
     if (GetCurrentTimestamp() - begun > pace::too_long) return true;
   }
-  return rows == lines_at_once;
+  return rows == static_cast<std::uint64_t>(most);
 }
 
 bool retain(worker::task_context& context) {
