@@ -2,6 +2,7 @@
 # Reads the list of mutations for run:
 #   edit.pl LIST names [NAME...]    their names, all or those that match one of the globs
 #   edit.pl LIST tests NAME         the tests that must fail
+#   edit.pl LIST check TREE         whether all could be applied
 #   edit.pl LIST apply NAME TREE    edits the files of a tree; each old text must be there just once
 use strict;
 use warnings;
@@ -33,6 +34,26 @@ close $in;
 # How it is broken into lines does not matter.
 sub pattern { return join('\s+', map { quotemeta } split(' ', join(' ', @{ $_[0] }))) }
 
+# The texts of the files that a mutation changes, by path.
+sub edited {
+    my ($name, $tree) = @_;
+    my %texts;
+    for my $edit (@{ $mutation{$name}{edits} }) {
+        my $path = "$tree/$edit->{file}";
+        if (!defined $texts{$path}) {
+            open(my $from, '<:encoding(UTF-8)', $path) or die "$path: $!\n";
+            $texts{$path} = do { local $/; <$from> };
+            close $from;
+        }
+        my $old = pattern($edit->{old});
+        my $count = () = $texts{$path} =~ /$old/g;
+        die "$name: $count times in $edit->{file}: @{ $edit->{old} }\n" if $count != 1;
+        my $new = join("\n", @{ $edit->{new} });
+        $texts{$path} =~ s/$old/$new/;
+    }
+    return \%texts;
+}
+
 if ($command eq 'names') {
     my @wanted = map { my $g = quotemeta; $g =~ s/\\\*/.*/g; qr/^$g$/ } @rest;
     for my $name (@order) {
@@ -40,20 +61,14 @@ if ($command eq 'names') {
     }
 } elsif ($command eq 'tests') {
     print "$mutation{$rest[0]}{tests}\n";
+} elsif ($command eq 'check') {
+    edited($_, $rest[0]) for @order;
 } elsif ($command eq 'apply') {
     my ($name, $tree) = @rest;
-    for my $edit (@{ $mutation{$name}{edits} }) {
-        my $path = "$tree/$edit->{file}";
-        open(my $from, '<:encoding(UTF-8)', $path) or die "$path: $!\n";
-        my $text = do { local $/; <$from> };
-        close $from;
-        my $old = pattern($edit->{old});
-        my $count = () = $text =~ /$old/g;
-        die "$name: $count times in $edit->{file}: @{ $edit->{old} }\n" if $count != 1;
-        my $new = join("\n", @{ $edit->{new} });
-        $text =~ s/$old/$new/;
+    my $texts = edited($name, $tree);
+    for my $path (keys %$texts) {
         open(my $to, '>:encoding(UTF-8)', $path) or die "$path: $!\n";
-        print $to $text;
+        print $to $texts->{$path};
         close $to;
     }
 } else {
