@@ -114,6 +114,17 @@ call<json> memory_collect(std::optional<int> max_parts) {
           decode::document};
 }
 
+call<void> memory_snapshot_sync_enable(std::string_view collection, const json& options) {
+  return {{"SELECT stash.memory_snapshot_sync_enable($1, $2)", values::of(collection, options),
+           changes},
+          decode::nothing};
+}
+
+call<std::int64_t> memory_snapshot_sync_disable(const std::optional<std::string>& collection) {
+  return {{"SELECT stash.memory_snapshot_sync_disable($1)", values::of(collection), changes},
+          decode::integer};
+}
+
 call<void> memory_search_configure(const std::optional<std::string>& language,
                                    const std::optional<std::string>& agent_id,
                                    const json& weights) {

@@ -101,11 +101,17 @@ CREATE TABLE stash.memory_embedding (
     id uuid PRIMARY KEY,
     pool bigint NOT NULL,
     line bigint NOT NULL,
-    embedding real[] NOT NULL
+    embedding real[] NOT NULL,
+    agent_id text COLLATE "C",
+    key text COLLATE "C",
+    version bigint,
+    created_at timestamptz,
+    tags text[]
 );
-COMMENT ON TABLE stash.memory_embedding IS 'The vectors of those versions that have one';
+COMMENT ON TABLE stash.memory_embedding IS
+'The vectors of those versions that have one. What follows the embedding is the version''s, once more, for Weaviate to filter by (see stash.memory_snapshot_sync_enable)';
 CREATE INDEX ON stash.memory_embedding (line);
-ALTER TABLE stash.memory_embedding ALTER embedding SET STATISTICS 0;
+ALTER TABLE stash.memory_embedding ALTER embedding SET STATISTICS 0, ALTER tags SET STATISTICS 0;
 
 CREATE TABLE stash.memory_discard (
     pool bigint NOT NULL,

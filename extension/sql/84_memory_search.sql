@@ -215,7 +215,7 @@ CREATE TYPE stash.memory_search_hit AS (
     distance double precision,
     engine text);
 COMMENT ON TYPE stash.memory_search_hit IS
-'A snapshot that was found. score: the sum of 1 / (60 + place) over the lists (text, vector) in which it was found. text_rank: ts_rank of its best part, NULL unless found by its text. distance: of its embedding, NULL unless found by that. engine: who answered: text, vector-local, hybrid-local.';
+'A snapshot that was found. score: the sum of 1 / (60 + place) over the lists (text, vector) in which it was found. text_rank: ts_rank of its best part, NULL unless found by its text. distance: of its embedding, NULL unless found by that. engine: who answered: text, vector-local, hybrid-local, or vector-weaviate, hybrid-weaviate when Weaviate named the nearest.';
 
 CREATE FUNCTION stash.memory_snapshot_search(
     query text DEFAULT NULL, embedding double precision[] DEFAULT NULL, agent_id text DEFAULT NULL,
@@ -225,6 +225,7 @@ SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     wanted record;
+    near uuid[];
 BEGIN
     IF query IS NULL AND embedding IS NULL THEN
         RAISE EXCEPTION 'query or embedding must be given' USING ERRCODE = '22004';
@@ -242,7 +243,11 @@ BEGIN
         PERFORM stash.vector_distance(embedding, embedding);
     END IF;
     SELECT f.predicate, f.parameters INTO wanted FROM stash.memory_filter(filter) AS f;
-    -- Each list counts down to ten times as many lines as are asked for.
+    IF embedding IS NOT NULL THEN
+        -- Fused lists count down to ten times as many lines as are asked for.
+        near := stash.memory_near_ids(embedding, agent_id, filter, wanted.predicate, wanted.parameters,
+                                      CASE WHEN query IS NULL THEN max_rows ELSE 10 * max_rows END);
+    END IF;
     RETURN QUERY EXECUTE format($statement$
         WITH worded AS (
             SELECT h.line, h.id, h.rank, row_number() OVER (ORDER BY h.rank DESC, h.id DESC) AS place
@@ -252,7 +257,7 @@ BEGIN
             FROM (SELECT DISTINCT ON (e.line) e.line, e.id, d.distance
                 FROM stash.memory_embedding AS e JOIN stash.memory_info AS i ON i.id = e.id,
                     LATERAL (SELECT stash.memory_distance(e.embedding, $4) AS distance OFFSET 0) AS d
-                WHERE d.distance IS NOT NULL AND ($3 IS NULL OR i.agent_id = $3) AND (%s)
+                WHERE d.distance IS NOT NULL AND ($7 IS NULL OR e.id = ANY ($7)) AND ($3 IS NULL OR i.agent_id = $3) AND (%s)
                 ORDER BY e.line, d.distance, i.version DESC) AS n
             WHERE $4 IS NOT NULL ORDER BY place LIMIT 10 * $6),
         fused AS (
@@ -261,11 +266,11 @@ BEGIN
                 w.rank, n.distance
             FROM worded AS w FULL JOIN near AS n ON n.line = w.line)
         SELECT i.id, i.agent_id, i.key, i.version, i.created_at, i.tags, i.metadata, f.score, f.rank,
-            f.distance, CASE WHEN $4 IS NULL THEN 'text' WHEN $2 IS NULL THEN 'vector-local'
-                ELSE 'hybrid-local' END
+            f.distance, CASE WHEN $4 IS NULL THEN 'text' ELSE CASE WHEN $2 IS NULL THEN 'vector' ELSE 'hybrid' END
+                || CASE WHEN $7 IS NULL THEN '-local' ELSE '-weaviate' END END
         FROM fused AS f JOIN stash.memory_info AS i ON i.id = f.id
         ORDER BY f.score DESC, i.id DESC LIMIT $6 $statement$, wanted.predicate)
-        USING wanted.parameters, query, agent_id, embedding, wanted.predicate, max_rows;
+        USING wanted.parameters, query, agent_id, embedding, wanted.predicate, max_rows, near;
 END $$;
 COMMENT ON FUNCTION stash.memory_snapshot_search(text, double precision[], text, jsonb, integer) IS
-'Finds snapshots by their text, by their embedding, or by both, fused by reciprocal rank (k = 60). At most one hit for an agent and key: by text the newest version that has a part with all the words (a part is a message, or some neighbouring members), by embedding the nearest version. query: as for websearch_to_tsquery; NULL: not by text. embedding: compared by cosine with those of the same number of dimensions; NULL: not by embedding. agent_id: NULL for all. filter: as in docs/search.md, about agent_id, key, version, created_at, expires_at, pinned, tags, metadata, origin, note, bytes; applied before anything is ranked. max_rows: 1 to 1000. Errors: 22004 neither query nor embedding; 22023 max_rows, embedding, filter; 42703, 42804, 54001 filter; 55000 full text is off. O(matching parts + versions looked through + embeddings).';
+'Finds snapshots by their text, by their embedding, or by both, fused by reciprocal rank (k = 60). At most one hit for an agent and key: by text the newest version that has a part with all the words (a part is a message, or some neighbouring members), by embedding the nearest version. query: as for websearch_to_tsquery; NULL: not by text. embedding: compared by cosine with those of the same number of dimensions, by Weaviate where snapshots are synchronised (stash.memory_snapshot_sync_enable) and it is well; NULL: not by embedding. agent_id: NULL for all. filter: as in docs/search.md, about agent_id, key, version, created_at, expires_at, pinned, tags, metadata, origin, note, bytes; applied before anything is ranked. max_rows: 1 to 1000. Errors: 22004 neither query nor embedding; 22023 max_rows, embedding, filter; 42703, 42804, 54001 filter; 55000 full text is off. O(matching parts + versions looked through + embeddings).';

@@ -85,13 +85,14 @@ BEGIN
             WHEN 'consistency' THEN each.txt IN ('ONE', 'QUORUM', 'ALL')
             WHEN 'replication_factor' THEN each.kind = 'number' AND each.txt ~ '^[1-9][0-9]?$'
             WHEN 'backfill' THEN each.kind = 'boolean'
+            WHEN 'dimensions' THEN each.kind = 'number' AND each.txt ~ '^[1-9][0-9]{0,4}$' AND NOT options ? 'vectors'
             WHEN 'vectors' THEN each.kind = 'object' AND each.value <> '{}'
             WHEN 'names' THEN each.kind = 'object'
             END) IS TRUE THEN
             CONTINUE;
         END IF;
         RAISE EXCEPTION 'bad option "%": %', each.key, each.value USING ERRCODE = '22023',
-            HINT = 'Options: distance (cosine, dot, l2-squared, manhattan, hamming), index (hnsw, flat, dynamic), consistency (ONE, QUORUM, ALL), replication_factor, backfill (true, false), vectors ({"name": "column"}), names ({"column": "property"}).';
+            HINT = 'Options: distance (cosine, dot, l2-squared, manhattan, hamming), index (hnsw, flat, dynamic), consistency (ONE, QUORUM, ALL), replication_factor, backfill (true, false), dimensions (of the one embedding), vectors ({"name": "column"}), names ({"column": "property"}).';
     END LOOP;
 END $$;
 COMMENT ON FUNCTION stash.vector_check_options(jsonb) IS
@@ -188,6 +189,30 @@ END $$;
 COMMENT ON FUNCTION stash.vector_cover_partitions(regclass) IS
 'Internal: makes sure that the triggers of a synchronised table are on all its partitions and fire always';
 
+-- The arguments are what extension/src/vector/trigger_fn.cpp says.
+CREATE FUNCTION stash.vector_cover(sync integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    what stash.vector_sync;
+    trigger_name text := '!stash_vector_' || sync;
+    arguments text;
+BEGIN
+    SELECT s.* INTO STRICT what FROM stash.vector_sync AS s WHERE s.id = sync;
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = what.relation AND t.tgname = trigger_name) THEN
+        SELECT string_agg(quote_literal(a.txt), ', ' ORDER BY a.part, a.number) INTO arguments
+            FROM (SELECT 0 AS part, 1 AS number, what.id::text AS txt
+                  UNION ALL SELECT 0, 2, coalesce(what.tenant_column, '')
+                  UNION ALL SELECT 0, 3, jsonb_array_length(what.embeddings)::text
+                  UNION ALL SELECT 1, e.number::int, e.item->>'column' FROM jsonb_array_elements(what.embeddings) WITH ORDINALITY AS e (item, number)
+                  UNION ALL SELECT 2, p.number::int, p.item->>'column' FROM jsonb_array_elements(what.properties) WITH ORDINALITY AS p (item, number)) AS a;
+        EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW '
+                       'EXECUTE FUNCTION stash.vector_row_changed(%s)', trigger_name, what.relation, arguments);
+    END IF;
+    PERFORM stash.vector_cover_partitions(what.relation);
+END $$;
+COMMENT ON FUNCTION stash.vector_cover(integer) IS
+'Internal: makes the triggers of a synchronised table, where they are not there';
+
 CREATE FUNCTION stash.vector_drop_triggers(relation regclass, sync integer) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -217,7 +242,6 @@ DECLARE
     mapped jsonb;
     class text;
     fresh integer;
-    arguments text;
 BEGIN
     PERFORM stash.vector_check_table(relation);
     PERFORM stash.vector_check_options(given);
@@ -244,18 +268,10 @@ BEGIN
         VALUES (fresh, relation, class, embeddings, mapped, tenant_column, given,
                 md5(current_database() || '.' || (SELECT n.nspname || '.' || c.relname FROM pg_class AS c
                     JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation) || '.' || class)::uuid);
-    SELECT string_agg(quote_literal(a.txt), ', ' ORDER BY a.part, a.number) INTO arguments
-        FROM (SELECT 0 AS part, 1 AS number, fresh::text AS txt
-              UNION ALL SELECT 0, 2, coalesce(tenant_column, '')
-              UNION ALL SELECT 0, 3, jsonb_array_length(embeddings)::text
-              UNION ALL SELECT 1, e.number::int, e.item->>'column' FROM jsonb_array_elements(embeddings) WITH ORDINALITY AS e (item, number)
-              UNION ALL SELECT 2, p.number::int, p.item->>'column' FROM jsonb_array_elements(mapped) WITH ORDINALITY AS p (item, number)) AS a;
-    EXECUTE format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW '
-                   'EXECUTE FUNCTION stash.vector_row_changed(%s)', '!stash_vector_' || fresh, relation, arguments);
-    PERFORM stash.vector_cover_partitions(relation);
+    PERFORM stash.vector_cover(fresh);
     PERFORM stash.vector_changed();
     IF coalesce((given->>'backfill')::boolean, true) THEN
-        PERFORM stash.vector_note(fresh, 'b');
+        PERFORM stash.vector_fill(fresh);
     END IF;
 END $$;
 
@@ -263,6 +279,17 @@ CREATE FUNCTION stash.vector_note(sync integer, change "char") RETURNS void
 AS 'MODULE_PATHNAME', 'stash_vector_note' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION stash.vector_note(integer, "char") IS
 'Internal: asks the worker for a backfill (b) or for a sweep (s) of a synchronised table';
+
+-- The progress that nobody has made says that the collection is not complete; the worker takes it
+-- away when it has sent all.
+CREATE FUNCTION stash.vector_fill(sync integer) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO stash.vector_progress (sync, job, asked, after_key) VALUES (sync, 'b', '', '') ON CONFLICT DO NOTHING;
+    SELECT stash.vector_note(sync, 'b');
+END;
+COMMENT ON FUNCTION stash.vector_fill(integer) IS
+'Internal: asks the worker for a backfill, and remembers that until then the collection is not complete';
 
 CREATE FUNCTION stash.vector_changed() RETURNS void
 AS 'MODULE_PATHNAME', 'stash_vector_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -337,7 +364,7 @@ RETURNS void AS 'MODULE_PATHNAME', 'stash_vector_as_owner' LANGUAGE C VOLATILE P
 CREATE FUNCTION stash.vector_backfill_owned(relation regclass, collection text)
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM stash.vector_note(s, 'b') FROM stash.vector_syncs_of($1, $2) AS s;
+    PERFORM stash.vector_fill(s) FROM stash.vector_syncs_of($1, $2) AS s;
 END $$;
 
 CREATE FUNCTION stash.vector_retry(relation regclass, key text DEFAULT NULL, collection text DEFAULT NULL)
@@ -357,7 +384,7 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION stash.vector_sync_enable(regclass, text, text[], text, text, jsonb) IS
-'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. A table may feed several, each by a call. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the collection is fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
+'Keeps a Weaviate collection in step with a table or partitioned table: from the commit of this transaction on, every committed change is sent in the background. embedding_column: real[], double precision[], or pgvector''s vector or halfvec; NULL when the option "vectors" names several. properties: columns that go with it. collection: NULL makes a name of the table''s; it is created unless it is there, and must fit then. A table may feed several, each by a call. tenant_column: turns multi-tenancy on. options: distance, index, consistency, replication_factor, backfill, dimensions, vectors, names (see docs/vectors.md). Needs the table''s owner and a primary key. Errors: 22023 bad option or name; 42501; 42701; 42703 unknown column; 42710 the collection is fed already; 42804 type of a column; 42809 no table; 0A000 temporary or unlogged; 55000 no primary key.';
 COMMENT ON FUNCTION stash.vector_sync_enable_owned(regclass, text, text[], text, text, jsonb) IS
 'Internal: vector_sync_enable, after its check';
 COMMENT ON FUNCTION stash.vector_sync_disable(regclass, text) IS

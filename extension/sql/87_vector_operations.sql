@@ -15,12 +15,24 @@ RETURNS record AS 'MODULE_PATHNAME', 'stash_weaviate_ask' LANGUAGE C VOLATILE ST
 COMMENT ON FUNCTION stash.weaviate_ask(text) IS
 'Internal: what the configured Weaviate answers to a GET; status 0 and the error when it does not answer';
 
+-- A dump has the triggers of tables, but not those on the extension's own (memory_embedding).
+CREATE FUNCTION stash.vector_start_anew() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM stash.vector_cover(s.id), stash.vector_fill(s.id), stash.vector_note(s.id, 's')
+        FROM stash.vector_sync AS s JOIN pg_class AS c ON c.oid = s.relation;
+    PERFORM stash.vector_changed();
+END $$;
+COMMENT ON FUNCTION stash.vector_start_anew() IS
+'Internal: what a database that has become another one has to do: its triggers, all rows, and objects without rows';
+
 CREATE FUNCTION stash.weaviate_configure(url text, api_key text DEFAULT NULL, options jsonb DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     unknown text;
     address text;
+    copied boolean;
 BEGIN
     IF NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
         RAISE EXCEPTION 'only a superuser may choose where vectors are sent' USING ERRCODE = '42501',
@@ -43,6 +55,8 @@ BEGIN
         RAISE EXCEPTION 'bad option "%"', unknown USING ERRCODE = '22023',
             HINT = 'Options: timeout_ms (100 to 600000), follow_promotion (true, false), api_key_file (a path on the server).';
     END IF;
+    copied := NOT EXISTS (SELECT FROM stash.weaviate AS w, stash.vector_here() AS h
+                          WHERE w.system = h.system AND w.place = h.place);
     INSERT INTO stash.weaviate AS w (url, options, system, place)
         SELECT address, coalesce(options, '{}'), h.system, h.place FROM stash.vector_here() AS h
         ON CONFLICT (one) DO UPDATE SET url = excluded.url, options = excluded.options,
@@ -52,6 +66,9 @@ BEGIN
         INSERT INTO stash.weaviate_key (api_key) VALUES (api_key);
     END IF;
     PERFORM stash.vector_changed();
+    IF copied THEN
+        PERFORM stash.vector_start_anew();
+    END IF;
 END $$;
 
 CREATE FUNCTION stash.weaviate_set_key(api_key text)
@@ -76,8 +93,7 @@ BEGIN
         RAISE EXCEPTION 'no Weaviate is configured' USING ERRCODE = '55000',
             HINT = 'Begin with stash.weaviate_configure.';
     END IF;
-    PERFORM stash.vector_note(s.id, 'b'), stash.vector_note(s.id, 's') FROM stash.vector_sync AS s;
-    PERFORM stash.vector_changed();
+    PERFORM stash.vector_start_anew();
 END $$;
 
 CREATE FUNCTION stash.weaviate_health(

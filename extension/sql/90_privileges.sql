@@ -24,6 +24,7 @@ BEGIN
             WHEN p.proname IN ('session_freshest', 'session_lives')
                 OR p.prorettype = 'trigger'::regtype AND p.proname LIKE 'session\_%' THEN NULL
             WHEN p.proname LIKE 'session\_%' THEN 'session'
+            WHEN p.proname LIKE 'memory\_snapshot\_sync\_%' THEN 'admin'
             WHEN p.proname LIKE 'memory\_snapshot\_%' THEN 'memory'
             WHEN p.proname LIKE 'memory\_retention\_%'
                 OR p.proname IN ('memory_search_configure', 'memory_search_reset', 'memory_search_rebuild') THEN 'admin'

@@ -1,6 +1,6 @@
 -- memory_snapshot_cleanup, retention, stats, collect, check.
 \ir lib/memory.sql
-SELECT plan(62);
+SELECT plan(63);
 CREATE FUNCTION versions(agent text, key text DEFAULT 'default') RETURNS text LANGUAGE sql AS
     $$SELECT coalesce(string_agg(version::text, ' ' ORDER BY version), '-') FROM stash.memory_snapshot_list(agent, versions.key)$$;
 CREATE FUNCTION fill(agent text, count integer) RETURNS void LANGUAGE sql AS
@@ -64,6 +64,7 @@ SELECT results_eq($$SELECT keys, versions, logical_bytes, stored_bytes, ratio, p
 
 -- The checker finds what is wrong
 SELECT raises('SELECT stash.memory_collect(0)', '22023', '%', 'collect nothing');
+SELECT version FROM stash.memory_snapshot_create('ben', '"near"', 'near', embedding => '{1,2}');
 SELECT is(problems(s), expected, expected) FROM (VALUES
     ('SELECT 1', 'none'),
     ($$UPDATE stash.memory_part SET content = '["else"]' WHERE id = (SELECT max(id) FROM stash.memory_part WHERE refs IS NULL)$$, 'its content does not have its hash'),
@@ -72,7 +73,8 @@ SELECT is(problems(s), expected, expected) FROM (VALUES
     ('INSERT INTO stash.memory_part SELECT pool, id + 1000000, gen_random_uuid(), refs, content FROM stash.memory_part WHERE id = (SELECT max(id) FROM stash.memory_part)', 'its content does not have its hash, no snapshot has this part'),
     ('DELETE FROM stash.memory_line', 'a snapshot without its line'),
     ('UPDATE stash.memory_line SET last_version = 1', 'a snapshot later than the latest of its line'),
-    ('INSERT INTO stash.memory_embedding VALUES (gen_random_uuid(), 1, 1, ''{1}'')', 'an embedding without its snapshot')) AS t (s, expected);
+    ('INSERT INTO stash.memory_embedding VALUES (gen_random_uuid(), 1, 1, ''{1}'')', 'an embedding without its snapshot'),
+    ('UPDATE stash.memory_embedding SET tags = ''{other}''', 'an embedding that says other things than its snapshot')) AS t (s, expected);
 SELECT raises($$SELECT FROM stash.memory_version AS v, stash.memory_snapshot_get(v.id) WHERE NOT EXISTS (SELECT problems('SELECT 1')) OR stash.memory_content(v.pool, v.logical_size + 4, v.content, v.refs) IS NULL$$, 'XX001', '%memory_check%', 'a damaged snapshot is an error');
 SELECT * FROM sound('in the end');
 SELECT * FROM finish();

@@ -85,6 +85,16 @@ class basic_admin {
   of<json> collect_snapshots(std::optional<int> max_parts = {}) {
     return run_(calls::memory_collect(max_parts));
   }
+  /// Keeps a Weaviate collection in step with all snapshots that have an embedding, from the commit
+  /// of this call on. Options: index, consistency, replication_factor, dimensions.
+  of<void> enable_snapshot_sync(std::string_view collection = "MemorySnapshot",
+                                const json& options = json::object()) {
+    return run_(calls::memory_snapshot_sync_enable(collection, options));
+  }
+  /// Ends it; unset: the only one. How many ended.
+  of<std::int64_t> disable_snapshot_sync(const std::optional<std::string>& collection = {}) {
+    return run_(calls::memory_snapshot_sync_disable(collection));
+  }
 
   /// Switches full text on for an agent's memory; unset: for all that have no choice of their own.
   /// language: a text search configuration; unset: not indexed. weights: as on the server.

@@ -44,6 +44,9 @@ STASH_API call<bool> memory_retention_unset(std::string_view agent_pattern);
 STASH_API call<std::vector<json>> memory_retention_list();
 STASH_API call<std::vector<json>> memory_check();
 STASH_API call<json> memory_collect(std::optional<int> max_parts);
+STASH_API call<void> memory_snapshot_sync_enable(std::string_view collection, const json& options);
+STASH_API call<std::int64_t> memory_snapshot_sync_disable(
+    const std::optional<std::string>& collection);
 STASH_API call<void> memory_search_configure(const std::optional<std::string>& language,
                                              const std::optional<std::string>& agent_id,
                                              const json& weights);

@@ -148,6 +148,15 @@ TEST_F(admin, memory_search) {
   EXPECT_THROW(a.configure_memory_search("no such language", name), stash::server_error);
 }
 
+TEST_F(admin, snapshot_sync) {
+  EXPECT_THROW(a.enable_snapshot_sync("Memory", {{"distance", "dot"}}), stash::server_error);
+  client.transact([&](stash::transaction& work) {
+    work.admin().enable_snapshot_sync("Memory", {{"dimensions", 3}});
+    EXPECT_EQ(work.admin().disable_snapshot_sync(), 1);
+  });
+  EXPECT_THROW((void)a.disable_snapshot_sync(), stash::server_error);
+}
+
 TEST_F(admin, weaviate) {
   EXPECT_THROW(a.configure_weaviate("ftp://nowhere"), stash::server_error);
   EXPECT_THROW(a.adopt_weaviate(), stash::server_error);

@@ -26,7 +26,12 @@ statement misplaced_rows{
     " WHERE NOT EXISTS (SELECT FROM stash.memory_pool p WHERE p.id = q.pool)"
     " UNION ALL SELECT 'an embedding without its snapshot', e.pool, NULL, e.id"
     " FROM stash.memory_embedding e WHERE NOT EXISTS (SELECT FROM stash.memory_version v"
-    " WHERE v.id = e.id AND v.pool = e.pool AND v.line = e.line)",
+    " WHERE v.id = e.id AND v.pool = e.pool AND v.line = e.line)"
+    " UNION ALL SELECT 'an embedding that says other things than its snapshot', e.pool, NULL, e.id"
+    " FROM stash.memory_embedding e, stash.memory_version v, stash.memory_line l"
+    " WHERE v.id = e.id AND l.pool = v.pool AND l.id = v.line"
+    " AND (e.agent_id, e.key, e.version, e.created_at, e.tags) IS DISTINCT FROM"
+    " (l.agent_id, l.key, v.version, v.created_at, v.tags)",
     0,
     {}};
 // The full-text index: each part and each small version has the words of its text, and nothing else

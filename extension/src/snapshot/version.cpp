@@ -45,9 +45,12 @@ statement advance_line{"UPDATE stash.memory_line SET last_version = $3 WHERE poo
                        3,
                        {INT8OID, INT8OID, INT8OID}};
 statement insert_embedding{
-    "INSERT INTO stash.memory_embedding (id, pool, line, embedding) VALUES ($1, $2, $3, $4)",
-    4,
-    {UUIDOID, INT8OID, INT8OID, FLOAT4ARRAYOID}};
+    "INSERT INTO stash.memory_embedding"
+    " (id, pool, line, embedding, agent_id, key, version, created_at, tags)"
+    " SELECT $1, l.pool, l.id, $4, l.agent_id, l.key, $5, $6, $7 FROM stash.memory_line l"
+    " WHERE l.pool = $2 AND l.id = $3",
+    7,
+    {UUIDOID, INT8OID, INT8OID, FLOAT4ARRAYOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID}};
 
 bool read_line(Datum agent, Datum key, line_ref* found) {
   if (run(line_of, {{agent}, {key}}) == 0) return false;
@@ -139,9 +142,13 @@ added_version add_version(const line_ref& line, const head_version& head, const 
   (void)run(advance_line,
             {{Int64GetDatum(line.pool)}, {Int64GetDatum(line.line)}, {Int64GetDatum(version)}});
   if (!what.embedding.null)
-    (void)run(
-        insert_embedding,
-        {{uuid_datum(id)}, {Int64GetDatum(line.pool)}, {Int64GetDatum(line.line)}, what.embedding});
+    (void)run(insert_embedding, {{uuid_datum(id)},
+                                 {Int64GetDatum(line.pool)},
+                                 {Int64GetDatum(line.line)},
+                                 what.embedding,
+                                 {Int64GetDatum(version)},
+                                 {TimestampTzGetDatum(created_at)},
+                                 what.tags});
   return {id, version};
 }
 

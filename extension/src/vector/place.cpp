@@ -8,7 +8,8 @@
 namespace stash {
 
 const char* this_system() {
-  return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
+  const Oid table = get_relname_relid("weaviate", get_namespace_oid("stash", false));
+  return psprintf(UINT64_FORMAT "/%u/%u", GetSystemIdentifier(), MyDatabaseId, table);
 }
 
 const char* this_place() {

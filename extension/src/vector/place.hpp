@@ -5,8 +5,8 @@
 
 namespace stash {
 
-// The system identifier and the database: other for a dump restored, another database made from
-// this one, an upgrade.
+// The system identifier, the database and the extension's table: other for a dump restored, in the
+// same database too, another database made from this one, an upgrade.
 const char* this_system();
 // The timeline and the data directory: other for a base backup that was started somewhere, and for
 // a promoted standby.

@@ -33,7 +33,10 @@ std::string any_embedding(const sync_config& config) {
   std::string text = "(";
   for (const vector_column& each : config.vectors) {
     if (text.size() > 1) text += " OR ";
-    text += column(each.column) + " IS NOT NULL";
+    text += config.one_length ? "pg_catalog.cardinality(" + column(each.column) +
+                                    (each.cast ? "::pg_catalog.float4[]" : "") +
+                                    ") OPERATOR(pg_catalog.=) " + std::to_string(each.dimensions)
+                              : column(each.column) + " IS NOT NULL";
   }
   return text + ")";
 }
@@ -164,10 +167,13 @@ const char* read_vectors(const sync_config& config, const row_columns& columns, 
     const int number = first + static_cast<int>(i);
     const Datum value = columns.value(number, &null);
     if (null) continue;
-    row->has_embedding = true;
     std::span<const float> floats;
-    if (const char* fault = vector_value(value, columns.type(number), &floats)) return fault;
+    const char* fault = vector_value(value, columns.type(number), &floats);
     const int wanted = config.vectors[i].dimensions;
+    if (config.one_length && fault == nullptr && floats.size() != static_cast<std::size_t>(wanted))
+      continue;
+    row->has_embedding = true;
+    if (fault != nullptr) return fault;
     if (wanted != 0 && floats.size() != static_cast<std::size_t>(wanted))
       return psprintf("the embedding has %zu dimensions, the others have %d", floats.size(),
                       wanted);

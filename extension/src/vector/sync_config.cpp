@@ -57,6 +57,8 @@ void parse_json(const char* embeddings, const char* properties, const char* opti
   config->consistency = given.value("consistency", "QUORUM");
   config->replication_factor = given.value("replication_factor", 1);
   config->backfill = given.value("backfill", true);
+  config->one_length = given.contains("dimensions");
+  if (config->one_length) config->vectors.at(0).dimensions = given.at("dimensions").get<int>();
 }
 
 bool has_column(Relation open, const std::string& name) {
@@ -110,6 +112,16 @@ void read_key(Relation open, sync_config* config) {
   if (key.count == 0) config->problem = "the table has no primary key";
 }
 
+// A restore leaves those out that are on the extension's own tables.
+void look_for_trigger(Relation open, sync_config* config) {
+  const std::string name = "!stash_vector_" + std::to_string(config->id);
+  const TriggerDesc* triggers = open->trigdesc;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+    if (name == triggers->triggers[i].tgname) return;
+  if (config->problem.empty())
+    config->problem = "its trigger is gone; stash.weaviate_adopt() makes it again";
+}
+
 void read_catalog(sync_config* config) {
   Relation open = try_relation_open(config->relation, AccessShareLock);
   if (open == nullptr) {
@@ -121,6 +133,7 @@ void read_catalog(sync_config* config) {
                                              RelationGetRelationName(open));
   read_key(open, config);
   look_for_columns(open, config);
+  look_for_trigger(open, config);
   relation_close(open, AccessShareLock);
 }
 

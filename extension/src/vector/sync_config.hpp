@@ -46,6 +46,8 @@ struct sync_config {
   std::string index;
   std::string consistency;
   int replication_factor = 1;
+  // Rows whose embedding has another number of dimensions than vectors[0] have no object.
+  bool one_length = false;
   bool paused = false;
   bool backfill = true;  // a collection that had to be made is filled
   // The table is gone: only deletions are left to do.
