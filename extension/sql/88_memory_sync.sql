@@ -80,13 +80,14 @@ BEGIN
         EXECUTE format('SELECT count(DISTINCT e.line) FROM stash.memory_embedding AS e JOIN stash.memory_info AS i ON i.id = e.id '
                        'WHERE e.id = ANY ($2) AND ($3 IS NULL OR i.agent_id = $3) AND (%s)', predicate)
             INTO there USING parameters, ids, agent_id;
-        IF there >= lines OR cardinality(ids) < hits THEN
+        -- Fewer than were asked for are all that there are only when it was the most (see server_search.hpp).
+        IF there >= lines OR hits = 10000 AND cardinality(ids) < hits THEN
             RETURN ids;
         END IF;
         IF hits = 10000 THEN
             RETURN NULL;
         END IF;
-        hits := least(hits * 8, 10000);
+        hits := CASE WHEN cardinality(ids) < hits THEN 10000 ELSE least(hits * 8, 10000) END;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION stash.memory_near_ids(double precision[], text, jsonb, text, text[], integer) IS

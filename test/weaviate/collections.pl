@@ -52,6 +52,7 @@ ALTER TABLE doc ADD COLUMN emb2 double precision[];
 SELECT stash.vector_sync_enable('doc', 'emb2', '{title}', '$new');
 UPDATE doc SET emb2 = ARRAY[sin(n / 400.0), cos(n / 400.0), 1];
 SQL
+is($node->safe_psql('postgres', "SELECT stash.vector_wait('doc', 60, '$old')"), 't', 'the deletions have arrived');
 is($search->(q('{0,1}', 2)), '500 499|weaviate', 'without a choice the first collection answers');
 $sync->table('doc', $old, 'id', '', { '' => 'emb' });
 $sync->compare('the first collection');

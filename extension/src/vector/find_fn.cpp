@@ -254,13 +254,13 @@ bool search_there(const row_set& rows, const wanted& want) {
     CHECK_FOR_INTERRUPTS();
     if (!ask_server(want.query, hits, state)) return false;
     const int count = join_hits(want, joined);
-    const bool all = state->found.hits.size() < static_cast<std::size_t>(hits);
-    if (count == want.max_rows || all) {
+    const bool few = state->found.hits.size() < static_cast<std::size_t>(hits);
+    if (count == want.max_rows || (few && hits == most_hits)) {
       return_joined(rows, want, joined, count);
       return true;
     }
     if (hits == most_hits) return false;
-    hits = more_hits(hits);
+    hits = more_hits(*state, hits);
   }
 }
 

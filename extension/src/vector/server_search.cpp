@@ -53,6 +53,11 @@ int first_hits(const server_search& search, int wanted) {
   return search.filter.exact ? hits : Min(hits * 4, most_hits);
 }
 
+int more_hits(const server_search& search, int before) {
+  const bool few = search.found.hits.size() < static_cast<std::size_t>(before);
+  return few ? most_hits : Min(before * 8, most_hits);
+}
+
 // One that is malformed is refused where the rows are read.
 void translate_filter(const Jsonb* filter, server_search* search) {
   search->filter = {};

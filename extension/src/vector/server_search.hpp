@@ -45,10 +45,12 @@ void ask_for(const vectors::embedding_argument& embedding, server_search* search
 // Whether it is worth asking: the server is known, and was well when it was last seen.
 bool server_is_well(const server_search& search);
 
-// How many hits to ask for when so many rows are wanted, the first time and again. A few more than
-// wanted, for rows that are gone; the server looks the longer the more it is asked for.
+// How many hits to ask for when so many rows are wanted, and when they were too few. A few more
+// than wanted, for rows that are gone; the server looks the longer the more it is asked for. Fewer
+// hits than were asked for are all that there are only when it was the most: while many objects are
+// being deleted, it comes upon those first, and gives up.
 int first_hits(const server_search& search, int wanted);
-inline int more_hits(int before) { return Min(before * 8, most_hits); }
+int more_hits(const server_search& search, int before);
 
 // Translates the filter; before the first call of ask_server.
 void translate_filter(const Jsonb* filter, server_search* search);
