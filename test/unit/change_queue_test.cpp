@@ -57,6 +57,17 @@ TEST_F(queues, a_key_is_in_one_request_at_a_time) {
   EXPECT_EQ(queue.oldest_epoch(1), UINT32_MAX);
 }
 
+TEST_F(queues, what_was_refused_is_tried_again_when_it_changed_before_it_is_put_back) {
+  add("a", 1, 1);
+  const auto taken = take(1);
+  taken[0]->refused = "too long";
+  queue.put_back(taken[0]);
+  EXPECT_EQ(take(1)[0]->refused, "too long");
+  add("a", 2, 2);
+  queue.put_back(taken[0]);
+  EXPECT_EQ(taken[0]->refused, "");
+}
+
 TEST_F(queues, what_failed_is_first_again) {
   add("a", 1, 1);
   add("b", 1, 2);

@@ -183,6 +183,27 @@ TEST(http_engine, a_connection_cut_in_the_middle_says_so) {
   EXPECT_EQ(half.body, "");
 }
 
+// Whoever asked may have something newer to say by the time that a second one arrives.
+TEST(http_engine, nothing_with_a_body_is_sent_twice) {
+  std::atomic<int> seen = 0;
+  local_server server([&](const std::string& asked) {
+    if (asked.find("/silent") == std::string::npos) return local_server::answer(200, "{}");
+    seen++;
+    return std::string();
+  });
+  engine engine;
+  const auto post = [&](const char* path) {
+    request asked = get(server.url() + path);
+    asked.method = method::post;
+    asked.body = std::string(1'000'000, 'x');
+    return perform_alone(engine, asked);
+  };
+  EXPECT_EQ(post("/").status, 200);
+  EXPECT_EQ(post("/silent").outcome, outcome::cut);
+  EXPECT_EQ(seen, 1);
+  EXPECT_EQ(post("/").status, 200);
+}
+
 TEST(http_engine, nobody_there_is_unreachable) {
   std::string url;
   {

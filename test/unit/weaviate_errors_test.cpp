@@ -125,6 +125,16 @@ TEST(weaviate_errors, what_the_network_did) {
   EXPECT_TRUE(is_success(answered(200, "{}")));
 }
 
+TEST(weaviate_errors, what_may_still_be_carried_out) {
+  for (const http::outcome outcome : {http::outcome::timed_out, http::outcome::cut})
+    EXPECT_TRUE(may_come_late(not_answered(outcome)));
+  for (const int status : {408, 499, 502, 504}) EXPECT_TRUE(may_come_late(answered(status, "")));
+  for (const http::outcome outcome : {http::outcome::unreachable, http::outcome::untrusted})
+    EXPECT_FALSE(may_come_late(not_answered(outcome)));
+  for (const int status : {200, 401, 422, 429, 500, 503})
+    EXPECT_FALSE(may_come_late(answered(status, "")));
+}
+
 TEST(weaviate_errors, messages_come_out_of_either_shape) {
   EXPECT_EQ(message_of(R"({"error":[{"message":"one"},{"message":"two"}]})"), "one; two");
   EXPECT_EQ(message_of(R"({"code":"unknown","message":"three"})"), "three");

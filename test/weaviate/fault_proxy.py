@@ -4,8 +4,8 @@
     fault_proxy.py http://127.0.0.1:8080         prints its own URL, then serves until it is ended
 
 Faults are set by PUT /__faults with a JSON list of rules; the first whose `match` is found in
-"METHOD path" decides, and is used up after `times` requests (never, without it). Everything else is
-passed on unchanged. GET /__requests says how many requests there were, and what became of them.
+"METHOD path" decides, if the body has at least `bytes` (0), and is used up after `times` requests
+(never, without it). Everything else is passed on unchanged. GET /__requests says how many requests there were, and what became of them.
 
     {"match": "BatchObjects", "times": 3, "do": "status", "status": 503, "body": "{…}"}
 
@@ -15,7 +15,8 @@ passed on unchanged. GET /__requests says how many requests there were, and what
     cut_after  asks the server, then ends the connection without a word
     cut_half   asks the server, sends half of its answer, and ends the connection
     slow       asks the server, then sends a byte of its answer every "seconds" (0.05)
-    delay      waits "seconds", then asks the server
+    delay      waits "seconds", then asks the server, whether anybody still waits or not; counted as
+               "carried_out" as well when that is done
     read_only  stores nothing; says so of the first object of a batch, and nothing of the others, as
                servers do whose shard is read-only
 """
@@ -42,17 +43,23 @@ class Faults:
             self.rules = rules
             self.counts = {}
 
-    def take(self, line):
+    def take(self, line, size):
         """The rule for a request, or None; counts both."""
         with self.lock:
             for rule in self.rules:
-                if re.search(rule["match"], line) and rule.get("times", 1) > 0:
+                if not re.search(rule["match"], line) or size < rule.get("bytes", 0):
+                    continue
+                if rule.get("times", 1) > 0:
                     if "times" in rule:
                         rule["times"] -= 1
                     self.counts[rule["do"]] = self.counts.get(rule["do"], 0) + 1
                     return rule
             self.counts["passed"] = self.counts.get("passed", 0) + 1
             return None
+
+    def note(self, what):
+        with self.lock:
+            self.counts[what] = self.counts.get(what, 0) + 1
 
     def count(self):
         with self.lock:
@@ -74,7 +81,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             return self.answer(200, b"{}")
         if self.path == "/__requests":
             return self.answer(200, json.dumps(self.faults.count()).encode())
-        rule = self.faults.take(f"{self.command} {self.path}")
+        rule = self.faults.take(f"{self.command} {self.path}", len(body))
         do = rule["do"] if rule else "pass"
         if do == "status":
             text = rule.get("body", '{"error":[{"message":"injected"}]}')
@@ -86,6 +93,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if do == "delay":
             time.sleep(rule.get("seconds", 1))
         status, headers, answer = self.ask_server(body)
+        if do == "delay":
+            self.faults.note("carried_out")
         if do == "empty":
             return self.answer(200, b"", headers)
         if do == "cut_after":

@@ -22,6 +22,10 @@ namespace {
 
 using moment = std::chrono::steady_clock::time_point;
 
+// A connection that was idle for longer is not used again: servers end theirs (Weaviate after ten
+// seconds), and a request that meets the end is neither answered nor known to be lost.
+constexpr long longest_idle_s = 8;
+
 // One exchange. libcurl holds pointers into it, so it never moves.
 struct transfer {
   http::request request;
@@ -29,6 +33,7 @@ struct transfer {
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   std::array<char, CURL_ERROR_SIZE> message{};
+  std::size_t sent = 0;  // of the body, taken by libcurl
   bool too_large = false;
   bool out_of_memory = false;
 
@@ -64,6 +69,18 @@ std::size_t on_body(char* bytes, std::size_t one, std::size_t count, void* conte
   return size;
 }
 
+std::size_t on_send(char* to, std::size_t one, std::size_t count, void* context) noexcept {
+  auto* from = static_cast<transfer*>(context);
+  const std::size_t size = std::min(one * count, from->request.body.size() - from->sent);
+  std::copy_n(from->request.body.data() + from->sent, size, to);
+  from->sent += size;
+  return size;
+}
+
+// libcurl would send a request a second time by itself when a connection that it uses again ends
+// without an answer. The first may be carried out after that, and nobody would know of it.
+int on_rewind(void*, curl_off_t, int) noexcept { return CURL_SEEKFUNC_FAIL; }
+
 outcome outcome_of(CURLcode code) {
   switch (code) {
     case CURLE_OK:
@@ -78,6 +95,7 @@ outcome outcome_of(CURLcode code) {
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
@@ -104,20 +122,24 @@ void set(CURL* easy, CURLoption option, Value value) {
   if (curl_easy_setopt(easy, option, value) != CURLE_OK) throw std::bad_alloc();
 }
 
-void set_method(const transfer& each) {
-  const http::request& request = each.request;
+void set_method(transfer* each) {
+  const http::request& request = each->request;
+  CURL* easy = each->easy;
   const auto with_body = [&](const char* verb) {
-    set(each.easy, CURLOPT_POST, 1L);
-    set(each.easy, CURLOPT_POSTFIELDS, request.body.data());
-    set(each.easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    if (verb != nullptr) set(each.easy, CURLOPT_CUSTOMREQUEST, verb);
+    set(easy, CURLOPT_POST, 1L);
+    set(easy, CURLOPT_READFUNCTION, on_send);
+    set(easy, CURLOPT_READDATA, static_cast<void*>(each));
+    set(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+    set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    if (verb != nullptr) set(easy, CURLOPT_CUSTOMREQUEST, verb);
   };
   switch (request.method) {
     case method::get:
-      set(each.easy, CURLOPT_HTTPGET, 1L);
+      set(easy, CURLOPT_HTTPGET, 1L);
       break;
     case method::head:
-      set(each.easy, CURLOPT_NOBODY, 1L);
+      set(easy, CURLOPT_NOBODY, 1L);
       break;
     case method::post:
       with_body(nullptr);
@@ -130,7 +152,7 @@ void set_method(const transfer& each) {
       break;
     case method::remove:
       if (request.body.empty())
-        set(each.easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+        set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
       else
         with_body("DELETE");
       break;
@@ -145,7 +167,7 @@ void prepare(transfer* each, const engine_options& options) {
   each->add_header("Expect:");
   CURL* easy = each->easy;
   set(easy, CURLOPT_URL, each->request.url.c_str());
-  set_method(*each);
+  set_method(each);
   set(easy, CURLOPT_HTTPHEADER, each->headers);
   set(easy, CURLOPT_PRIVATE, static_cast<void*>(each));
   set(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -155,6 +177,7 @@ void prepare(transfer* each, const engine_options& options) {
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(each->request.timeout_ms));
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(each->request.connect_timeout_ms));
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_MAXAGE_CONN, longest_idle_s);
   set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   if (each->request.compressed_answer) set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   set(easy, CURLOPT_PROXY, options.proxy.c_str());

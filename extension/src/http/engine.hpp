@@ -8,12 +8,12 @@
 //   while (!(response = engine.next_completed())) { wait(engine.descriptor(), engine.timeout_ms());
 //                                                   engine.perform(); }
 //
-// Invariants. Connections are kept and used again. TLS certificates are verified. No redirect is
-// followed, so that an API key goes nowhere else; no proxy is taken from the environment. Signals
-// stay blocked while libcurl runs, so that the threads that its resolver starts handle none. No
-// callback of libcurl lets an exception out. A response is never larger in memory than its limit,
-// whatever its compressed size. Destroying an engine drops what is under way and waits for nobody,
-// a name server neither.
+// Invariants. Connections are kept and used again, but nothing with a body is ever sent twice. TLS
+// certificates are verified. No redirect is followed, so that an API key goes nowhere else; no
+// proxy is taken from the environment. Signals stay blocked while libcurl runs, so that the threads
+// that its resolver starts handle none. No callback of libcurl lets an exception out. A response is
+// never larger in memory than its limit, whatever its compressed size. Destroying an engine drops
+// what is under way and waits for nobody, a name server neither.
 //
 // Not thread-safe. Survives no fork: a child must not touch it.
 #pragma once

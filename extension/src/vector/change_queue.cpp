@@ -67,6 +67,8 @@ void change_queue::take(std::int32_t sync, std::size_t most, std::vector<pending
 }
 
 void change_queue::put_back(pending_key* key) {
+  // A change that came meanwhile may be what makes it acceptable.
+  if (!key->waiting.empty()) key->refused.clear();
   key->flying.insert(key->flying.end(), key->waiting.begin(), key->waiting.end());
   key->waiting = std::move(key->flying);
   key->flying.clear();

@@ -30,6 +30,7 @@ struct change_ticket {
 };
 inline constexpr std::uint32_t ticket_of_job = 100;
 inline constexpr std::uint32_t ticket_of_retry = 101;
+inline constexpr std::uint32_t ticket_of_late = 102;
 
 struct pending_key {
   std::int32_t sync = 0;

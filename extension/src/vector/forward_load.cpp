@@ -72,8 +72,9 @@ void forwarder::adopt(std::map<std::int32_t, sync_config>* fresh) {
     // A predecessor's count, of leaves that are read anew.
     if (is_new && figures != nullptr) figures->settled_rows = 0;
   }
-  std::erase_if(tables_,
-                [](const auto& each) { return each.second.gone && each.second.flights == 0; });
+  std::erase_if(tables_, [&](const auto& each) {
+    return each.second.gone && each.second.flights == 0 && late_.held(each.first) == 0;
+  });
 }
 
 // A table that is not synchronised any more: what is known of it is settled.

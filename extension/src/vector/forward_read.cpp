@@ -83,7 +83,7 @@ void forwarder::make_room() {
     const auto id = entry.first;
     auto& table = entry.second;
     // Answers that are still to come would be counted against what begins anew.
-    if (!asleep(id) || table.flights > 0) continue;
+    if (!asleep(id) || table.flights > 0 || late_.held(id) > 0) continue;
     for (const key_group& group : table.groups) put_back(group);
     table.groups.clear();
     if (queue_.waiting(id) == 0) continue;
@@ -146,6 +146,13 @@ void forwarder::scan() {
   }
   complete_ = complete;
   scanned_at_ = now;
+  if (first_look_) {
+    first_look_ = false;
+    // Whatever was under way has a row there, or is a failure that is tried again.
+    bool empty = !any_failures_;
+    for (const leaf_state& leaf : leaves_) empty = empty && leaf.pages() == 0;
+    if (empty) hold_until_ = 0;
+  }
   for (int i = 0; i < vector_waiters && complete; i++)
     if (asked[i] != 0 && !asleep(places[i].sync)) armed_[i] = {places[i].sync, epoch_, asked[i]};
   epoch_++;
@@ -209,7 +216,8 @@ void forwarder::publish() {
     sync_figures* figures = figures_of(id, false);
     if (figures == nullptr) continue;
     figures->job = table.backfill.active() ? 1 : (table.sweep.active() ? 2 : 0);
-    figures->oldest_at = queue_.waiting(id) + table.flights == 0 ? 0 : queue_.oldest_at(id);
+    const bool open = queue_.waiting(id) + table.flights + late_.held(id) > 0;
+    figures->oldest_at = open ? queue_.oldest_at(id) : 0;
     if (now - table.counted_at >= 1'000'000) {
       const std::int64_t total = figures->sent + figures->deleted;
       figures->rate_milli = table.counted_at == 0 ? 0

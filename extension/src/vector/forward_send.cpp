@@ -115,11 +115,12 @@ bool forwarder::send() {
     if (have_server_ && now >= open_until_ && !probing_) probe();
     return false;
   }
-  if (now < open_until_ || now < hold_until_) return false;
+  if (now < open_until_) return false;
   if (!probed_) {
     if (!probing_) probe();
     return false;
   }
+  if (now < hold_until_) return false;
   bool sent = false;
   for (auto& [id, table] : tables_)
     if (flights_.size() < most_flights) sent = send_table(&table) || sent;
@@ -128,7 +129,7 @@ bool forwarder::send() {
 
 bool forwarder::send_table(synced_table* table) {
   if (table->gone || table->flights >= most_of_one) return false;
-  if (is_resting(*table)) return false;
+  if (is_resting(*table) || succeeds_another(*table)) return false;
   if (table->config.dropped) {
     if (table->flights == 0) drop_collection(table);
     return false;
@@ -150,6 +151,16 @@ bool forwarder::send_table(synced_table* table) {
   if (keys.empty()) return false;
   send_keys(table, keys);
   return true;
+}
+
+// What was sent to the same collection before the table's synchronisation was ended and enabled
+// again names the same objects by other keys of ours.
+bool forwarder::succeeds_another(const synced_table& table) const {
+  return std::any_of(tables_.begin(), tables_.end(), [&](const auto& each) {
+    const synced_table& other = each.second;
+    return other.gone && other.config.collection == table.config.collection &&
+           (other.flights > 0 || late_.held(each.first) > 0);
+  });
 }
 
 // The majority of a sample: an empty index would take whatever comes first, and mixed at that.

@@ -93,11 +93,10 @@ void forwarder::settle_batch(synced_table* table, flight* of, const http::respon
   const bool upsert = of->what == errand::upsert;
   const weaviate::batch_result result =
       upsert ? of->upserts->read(answer) : of->deletes->read(answer);
+  if (weaviate::may_come_late(answer))
+    of->unknown_after_us = static_cast<std::int64_t>(answer.seconds * 1e6);
   // A table that is gone: whatever the server said.
-  if (table == nullptr || table->gone) {
-    for (pending_key* key : of->keys) finish(key);
-    return;
-  }
+  if (table == nullptr || table->gone) return let_go(of);
   if (result.whole.verdict != verdict::done) return whole_fault(table, of, result.whole);
   worked();
   std::vector<bool> faulty(of->keys.size(), false);
@@ -171,7 +170,7 @@ void forwarder::whole_fault(synced_table* table, flight* of, const weaviate::jud
   }
   if (judged.cause == cause::missing_tenant && of->keys.size() == 1)
     return fault(table, of->keys[0], judged);
-  put_back(of->keys);
+  let_go(of);
   switch (judged.cause) {
     case cause::missing_collection:
       table->collection = collection_state::unknown;

@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::int64_t reload_us = 5'000'000;
 constexpr std::int64_t tend_us = 1'000'000;
-// Requests of a worker that was killed may still be on their way; then nothing of ours may pass
-// them.
-constexpr std::int64_t hold_us = 1'000'000;
-
 verdict_of_row take(const outbox_row& row, int leaf) { return the_forwarder().take_row(row, leaf); }
 bool sleeps(std::int32_t sync) { return the_forwarder().asleep(sync); }
 
@@ -34,7 +30,8 @@ forwarder& the_forwarder() {
 forwarder::forwarder() : armed_(vector_waiters) {
   vector_slot* slot = my_vector_slot();
   if (slot == nullptr) return;
-  if (slot->in_flight != 0) hold_until_ = GetCurrentTimestamp() + hold_us;
+  // Requests of a worker that was killed may still be on their way, for keys that nobody knows.
+  if (slot->in_flight != 0) hold_until_ = GetCurrentTimestamp() + late_requests::shortest_us;
   slot->worker = compat::process_number() + 1;
   before_shmem_exit(leave_slot, 0);
 }
@@ -52,6 +49,7 @@ bool forwarder::run(worker::task_context& context) {
     const std::int64_t now = GetCurrentTimestamp();
     if (reload_ || slot->configuration != configuration_ || now - loaded_at_ > reload_us) load();
     scan();
+    release_late();
     step_jobs();
     more = send();
     receive();
@@ -60,6 +58,7 @@ bool forwarder::run(worker::task_context& context) {
     if (now - tended_at_ > tend_us && failures_.empty()) {
       tended_at_ = now;
       tend_leaves(leaves_, take, sleeps);
+      send_once_more();
       publish();
     }
     if (!more && (!flights_.empty() || slot->dirty != 0)) {
@@ -84,7 +83,7 @@ int forwarder::rest_ms() const {
 int forwarder::pause_ms() const {
   const std::int64_t now = GetCurrentTimestamp();
   std::int64_t next = now + 1'000'000;
-  for (const std::int64_t moment : {open_until_, hold_until_})
+  for (const std::int64_t moment : {open_until_, hold_until_, late_.next()})
     if (moment > now) next = std::min(next, moment);
   for (const auto& [id, table] : tables_)
     if (table.rests_until > now) next = std::min(next, table.rests_until);
@@ -100,8 +99,10 @@ void forwarder::farewell() {
     while (engine_.next_completed()) {
     }
   }
-  if (vector_slot* slot = my_vector_slot())
-    slot->in_flight = static_cast<std::uint32_t>(engine_.in_flight());
+  vector_slot* slot = my_vector_slot();
+  if (slot == nullptr) return;
+  const std::size_t inherited = GetCurrentTimestamp() < hold_until_ ? 1 : 0;
+  slot->in_flight = static_cast<std::uint32_t>(engine_.in_flight() + late_.held() + inherited);
 }
 
 namespace {

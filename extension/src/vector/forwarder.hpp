@@ -7,7 +7,8 @@
 // transaction of its own, none is open while a request is.
 //
 // Invariant. A key that was taken from the queue is in exactly one of: a flight, a group that waits
-// to be sent, or `building`, whose keys go back when an error ended the step.
+// to be sent, a request that is held because it may still be carried out (late_requests.hpp), or
+// `building`, whose keys go back when an error ended the step.
 #pragma once
 
 #include <deque>
@@ -21,6 +22,7 @@
 
 #include "http/engine.hpp"
 #include "vector/change_queue.hpp"
+#include "vector/late_requests.hpp"
 #include "vector/leaf_scan.hpp"
 #include "vector/outbox.hpp"
 #include "vector/row_source.hpp"
@@ -79,6 +81,8 @@ struct flight {
   std::unique_ptr<weaviate::delete_batch> deletes;
   std::string tenant;
   std::size_t bytes = 0;
+  // How long it lasted, when it has ended in a way after which it may still be carried out.
+  std::optional<std::int64_t> unknown_after_us;
 };
 
 class forwarder {
@@ -105,6 +109,7 @@ class forwarder {
   change_queue queue_;
   leaf_state leaves_[outbox_leaves];
   std::unordered_map<std::uint64_t, flight> flights_;
+  late_requests late_;
   key_group building_;
   std::uint32_t epoch_ = 1;
   bool complete_ = false;  // the last scan left nothing but what sleeps
@@ -113,6 +118,7 @@ class forwarder {
   std::int64_t scanned_at_ = 0;
   std::int64_t tended_at_ = 0;
   std::int64_t hold_until_ = 0;  // after a predecessor that may have left requests behind
+  bool first_look_ = true;       // nothing is known yet of what it left in the outbox
   std::string last_break_;
   int breaks_ = 0;               // failures of the server in a row
   std::int64_t open_until_ = 0;  // the breaker
@@ -162,6 +168,7 @@ class forwarder {
   void look_at_collection(synced_table* table);
   void submit_deletes(synced_table* table, const key_group& keys);
   void learn_dimensions(synced_table* table);
+  [[nodiscard]] bool succeeds_another(const synced_table& table) const;
   [[nodiscard]] bool deletable(const synced_table& table, const pending_key& key) const;
   friend class batch_builder;
   // forward_settle.cpp
@@ -181,6 +188,11 @@ class forwarder {
   void worked();
   void put_back(const key_group& keys);
   void write_failures();
+  // forward_late.cpp
+  void let_go(flight* of);
+  void release_late();
+  void send_once_more();
+
   struct failure {
     std::int32_t sync;
     std::string tenant;

@@ -93,7 +93,8 @@ STASH_FUNCTION(vector_worker) {
   bool nulls[4] = {};
   values[0] = text_datum(slot == nullptr ? "" : slot->held_back, &nulls[0]);
   values[1] = text_datum(breakers[slot == nullptr ? 0 : slot->breaker.load() % 3], &nulls[1]);
-  values[2] = Int32GetDatum(slot == nullptr ? 0 : static_cast<int>(slot->in_flight.load()));
+  const std::uint32_t in_flight = slot == nullptr ? 0 : slot->in_flight.load();
+  values[2] = Int32GetDatum(in_flight == in_flight_unknown ? 0 : static_cast<int>(in_flight));
   values[3] = BoolGetDatum(slot != nullptr && slot->worker.load() > 0);
   return row_datum(fcinfo, values, nulls);
 }

@@ -68,7 +68,7 @@ vector_slot* my_vector_slot() {
     mine->active_leaf = 0;
     mine->worker = 0;
     mine->dirty = 1;
-    mine->in_flight = 0;
+    mine->in_flight = in_flight_unknown;
     mine->breaker = 0;
     mine->open_until = 0;
     mine->configuration = 1;

@@ -17,6 +17,7 @@ inline constexpr int vector_databases = 512;
 inline constexpr int vector_waiters = 32;
 inline constexpr int sync_figures_count = 1024;
 inline constexpr std::size_t vector_error_bytes = 256;
+inline constexpr std::uint32_t in_flight_unknown = UINT32_MAX;
 
 // A session in vector_wait. The ticket tells two that had the same place one after the other.
 struct wait_place {
@@ -34,7 +35,8 @@ struct vector_slot {
   std::atomic<std::int32_t> worker;
   // Something was committed, or asked for, that the worker has not looked at.
   std::atomic<std::uint32_t> dirty;
-  // Requests that the worker has sent and not seen the end of.
+  // Requests that the worker has sent and not seen the end of. Nothing is known of those that were
+  // under way when the shared memory of before was lost.
   std::atomic<std::uint32_t> in_flight;
   // The breaker of the server: closed, open (until then) or trying.
   std::atomic<std::uint32_t> breaker;

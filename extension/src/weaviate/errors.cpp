@@ -186,6 +186,20 @@ bool is_success(const http::response& answer) {
          !answer.body.empty();
 }
 
+bool may_come_late(const http::response& answer) {
+  switch (answer.outcome) {
+    case http::outcome::timed_out:
+    case http::outcome::cut:
+    case http::outcome::failed:
+      return true;
+    case http::outcome::answered:
+      return answer.status == 408 || answer.status == 499 || answer.status == 502 ||
+             answer.status == 504;
+    default:
+      return false;
+  }
+}
+
 judgement judge_object(std::string_view message) {
   const known_message* known = find_known(message);
   if (known == nullptr) return {verdict::retry, cause::unknown, readable(message)};

@@ -52,6 +52,10 @@ judgement judge_object(std::string_view message);
 // A successful answer with an empty body counts as cut off: what it says cannot be known.
 judgement judge_failure(const http::response& answer);
 
+// Whether the server may still carry out what was asked, though this is how it ended: the client
+// went away before there was an answer, or a gateway answered in the server's place.
+bool may_come_late(const http::response& answer);
+
 // Whether an answer is a success with something in it.
 bool is_success(const http::response& answer);
 

@@ -4,6 +4,7 @@
 #   $sync->configure;                                  # or ($proxy->url, $key)
 #   $sync->table('doc', $collection, 'id', 'tenant');  # key columns; the tenant column or ''
 #   $sync->compare('after this');                      # waits, lists, compares: a test
+#   $sync->compare_soon('in the end');                 # the same, until it is so; for what nobody waits for
 package StashVectors;
 
 use strict;
@@ -64,6 +65,34 @@ sub expected
 sub compare
 {
     my ($self, $name, $except, @tables) = @_;
+    return report($name, $self->wrong($except, @tables));
+}
+
+sub compare_soon
+{
+    my ($self, $name) = @_;
+    my @wrong;
+    for (1 .. 60)
+    {
+        @wrong = $self->wrong;
+        last if !@wrong;
+        select undef, undef, undef, 0.5;
+    }
+    return report($name, @wrong);
+}
+
+sub report
+{
+    my ($name, @wrong) = @_;
+    ok(!@wrong, "$name: the server holds what the table does");
+    diag($_) for @wrong[ 0 .. ($#wrong < 9 ? $#wrong : 9) ];
+    return !@wrong;
+}
+
+# What differs between the tables and their collections when all has arrived.
+sub wrong
+{
+    my ($self, $except, @tables) = @_;
     @tables = sort keys %{ $self->{tables} } if !@tables;
     my @wrong;
     for my $table (@tables)
@@ -77,9 +106,7 @@ sub compare
         my $expected = $self->expected($table, $table eq ($tables[0]) ? $except : undef);
         push @wrong, differences($expected, $self->{weaviate}->objects($about->{collection}), $table);
     }
-    ok(!@wrong, "$name: the server holds what the table does");
-    diag($_) for @wrong[ 0 .. ($#wrong < 9 ? $#wrong : 9) ];
-    return !@wrong;
+    return @wrong;
 }
 
 sub differences

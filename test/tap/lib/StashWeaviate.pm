@@ -4,7 +4,7 @@
 #   my $weaviate = StashWeaviate->start;                        # or (nodes => 3), (api_key => 1)
 #   my $proxy = $weaviate->proxy;                               # see test/weaviate/fault_proxy.py
 #   $proxy->faults({ match => 'BatchObjects', do => 'status', status => 503, times => 2 });
-#   $weaviate->kill(2); $weaviate->resume(2);
+#   $weaviate->kill(2); $weaviate->resume(2); $weaviate->change_key;
 #   my $objects = $weaviate->objects('Doc');                    # id => { properties, vectors, tenant }
 #
 # Servers and proxies end with the test, whatever happens to it. start() skips the whole test where
@@ -60,6 +60,18 @@ sub log { return "$_[0]{folder}/node" . ($_[1] // 1) . '/log' }
 sub kill { return $_[0]->_run('kill', $_[1] // 1) }
 sub halt { return $_[0]->_run('halt', $_[1] // 1) }
 sub resume { return $_[0]->_run('resume', $_[1] // 1) }
+
+# Restarts a single node with another key; the old one is refused from then on.
+sub change_key
+{
+    my ($self) = @_;
+    $self->halt;
+    $self->{key} = join '', map { sprintf '%02x', int rand 256 } 1 .. 16;
+    append_to_file("$self->{folder}/key.new", $self->{key});
+    rename "$self->{folder}/key.new", "$self->{folder}/key" or die $!;
+    $self->resume;
+    return;
+}
 
 sub stop
 {

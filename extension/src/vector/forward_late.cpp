@@ -1,0 +1,42 @@
+// What becomes of the keys of requests that failed, above all of those that may still be carried
+// out (late_requests.hpp).
+#include "vector/forwarder.hpp"
+
+#include "boundary/postgres.hpp"
+
+namespace stash {
+
+// The end of a request that did not do what was asked: its keys wait again, those of a table that
+// is gone are done with, and those that it may still change are held until it cannot.
+void forwarder::let_go(flight* of) {
+  if (of->unknown_after_us) {
+    late_.hold(of->sync, std::move(of->keys), GetCurrentTimestamp(), *of->unknown_after_us,
+               std::int64_t{server_.timeout_ms} * 1000);
+    return;
+  }
+  const auto found = tables_.find(of->sync);
+  if (found != tables_.end() && !found->second.gone) return put_back(of->keys);
+  for (pending_key* key : of->keys) finish(key);
+}
+
+void forwarder::release_late() {
+  for (held_request& each : late_.take_over(GetCurrentTimestamp())) {
+    flight of;
+    of.sync = each.sync;
+    of.keys = std::move(each.keys);
+    let_go(&of);
+  }
+}
+
+// Nobody waits for these: what was committed is there, and this is for what may have undone it.
+void forwarder::send_once_more() {
+  late_.send_once_more(GetCurrentTimestamp(), [&](const remembered_key& key) {
+    const auto found = tables_.find(key.sync);
+    if (found == tables_.end() || found->second.gone) return true;
+    if (asleep(key.sync) || queue_.full()) return false;
+    queue_.add(key.sync, key.has_tenant, key.tenant, key.key, {ticket_of_late, epoch_, 0, 0});
+    return true;
+  });
+}
+
+}  // namespace stash

@@ -1,0 +1,81 @@
+// Requests of which nobody knows whether they are over: the answer never came, or a gateway gave
+// it.
+//
+// Weaviate's objects have no versions, so what such a request stores may come after anything newer.
+// Their keys are therefore held back: no other request is made for them until the first one cannot
+// be carried out any more, as far as can be known. Then the row as it is by then is sent. Two
+// things bound how late it can be. A server or a gateway that has read a request and lost its
+// client ends it soon, unless it is slow, which shows in how long this one has taken: so it is
+// given as long again, and no less than shortest_us. Nothing binds them to that. So the keys are
+// remembered, and sent once more after another while, which mends what came later still; by then
+// servers and what stands before them have given up (60 seconds is what most are set to).
+//
+// Nothing else waits for these keys. Times are in microseconds. All of it is in memory: a worker
+// that is killed leaves its keys in the outbox, and its successor waits before it begins.
+//
+// Memory: keys that are held are the queue's own; of the others at most most_remembered are kept.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "vector/change_queue.hpp"
+
+namespace stash {
+
+struct held_request {
+  std::int64_t until;
+  std::int32_t sync;
+  std::vector<pending_key*> keys;
+};
+
+struct remembered_key {
+  std::int64_t due;
+  std::int32_t sync;
+  bool has_tenant;
+  std::string tenant;
+  std::string key;
+};
+
+class late_requests {
+ public:
+  static constexpr std::int64_t shortest_us = 2'000'000;
+  static constexpr std::int64_t shortest_memory_us = 5'000'000;
+  static constexpr std::size_t most_remembered = 20'000;
+
+  // Of a request that was given up `now` after it had lasted so long. Its keys stay in flight; they
+  // are to be sent again at `now + max(lasted, shortest_us)`, and once more `memory` later.
+  void hold(std::int32_t sync, std::vector<pending_key*> keys, std::int64_t now,
+            std::int64_t lasted, std::int64_t memory);
+
+  // Requests, of one table or of all.
+  [[nodiscard]] std::size_t held(std::int32_t sync) const;
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
+  [[nodiscard]] std::size_t remembered() const { return remembered_.size(); }
+  // When the next of the held ones is over; INT64_MAX when there are none.
+  [[nodiscard]] std::int64_t next() const;
+
+  // Those that are over, and are forgotten here.
+  [[nodiscard]] std::vector<held_request> take_over(std::int64_t now);
+
+  // Calls taken(key) for every key that is due to be sent once more, and forgets it where that is
+  // true; the others are asked for again. Costs the number that are remembered.
+  template <typename Taken>
+  void send_once_more(std::int64_t now, Taken taken) {
+    for (auto each = remembered_.begin(); each != remembered_.end();) {
+      if (each->second.due <= now && taken(each->second))
+        each = remembered_.erase(each);
+      else
+        ++each;
+    }
+  }
+
+ private:
+  std::vector<held_request> held_;
+  std::map<std::string, remembered_key> remembered_;
+};
+
+}  // namespace stash
