@@ -149,6 +149,35 @@ def print_pools(admin, turns):
           f" {against(statistics.mean(ratios), 2)}.", flush=True)
 
 
+TEXT_BYTES = """select pg_table_size('stash.memory_text'), pg_relation_size('stash.memory_text_words'),
+    pg_indexes_size('stash.memory_text') - pg_relation_size('stash.memory_text_words')"""
+
+
+def print_text(admin, turns):
+    """Full text of a conversation that grows by a message of 1 kB of words: what each further piece of it costs."""
+    vocabulary = ["".join(RANDOM.choices("abcdefghijklmnopqrstuvwxyz", k=RANDOM.randint(3, 9))) for _ in range(20_000)]
+    weights = [1 / (rank + 10) for rank in range(len(vocabulary))]
+    db = fresh_database(admin, "bench_snapshots")
+    db.execute("create extension pg_stash")
+    db.execute("select stash.memory_search_configure('simple')")
+    print("\n### Full text: what it takes apart from the snapshots, as a conversation grows by messages of 1 kB of words\n")
+    print("| versions | new text, kB | words, kB | their index, kB | other indexes, kB | words, bytes a kB of new text | their index, bytes a kB of new text |\n|---|---:|---:|---:|---:|---:|---:|")
+    messages, text, before = [], 0, None
+    pieces = [turns // 10] + [turns * piece // 10 for piece in (4, 7, 10)]
+    for turn in range(1, turns + 1):
+        words = " ".join(RANDOM.choices(vocabulary, weights, k=150))
+        messages.append({"role": "user" if turn % 2 else "assistant", "content": words})
+        text += len(words)
+        db.execute("select id from stash.memory_snapshot_create('agent', %s::jsonb)", [json.dumps({"messages": messages})])
+        if turn in pieces:
+            db.execute("select gin_clean_pending_list('stash.memory_text_words')")
+            now = (text, *db.execute(TEXT_BYTES).fetchone())
+            first, *grown = now if before is None else tuple(a - b for a, b in zip(now, before))
+            print(f"| to {turn} | {kilobytes(first)} | {' | '.join(kilobytes(each) for each in grown)} |"
+                  f" {grown[0] / first * 1000:,.0f} | {grown[1] / first * 1000:,.0f} |", flush=True)
+            before = now
+
+
 def wal(db):
     return db.execute("select pg_current_wal_insert_lsn() - '0/0'").fetchone()[0]
 
@@ -333,6 +362,7 @@ def main():
     if "sizes" in options.tables:
         print_sizes(admin, 100 if options.quick else 500)
         print_pools(admin, 100 if options.quick else 500)
+        print_text(admin, 100 if options.quick else 500)
     if "large" in options.tables:
         print_large(admin, 20 if options.quick else 100)
     if "cleanup" in options.tables:
