@@ -98,6 +98,7 @@ bool ask_server(const hit_query& asked, int hits, server_search* search) {
     query.max_distance = asked.max_distance;
   static const std::string* const key = new std::string("stash_key");
   query.properties = {key, 1};
+  query.texts_only = true;
   weaviate::server& server = search->target.server;
   server.timeout_ms = std::min(server.timeout_ms, 10'000);
   search->found =

@@ -8,6 +8,7 @@
 #include "weaviate/answer_json.hpp"
 #include "weaviate/base64.hpp"
 #include "weaviate/json_text.hpp"
+#include "weaviate/search_protobuf.hpp"
 
 #include "store/core_wall.hpp"
 
@@ -329,13 +330,18 @@ search_result read_rest_page(const page_query& query, const http::response& answ
 }  // namespace
 
 http::request search_request(const server& server, const search_query& query) {
-  return server.dialect == dialect::connect ? connect_search(server, query)
-                                            : graphql_search(server, query);
+  if (server.dialect == dialect::rest) return graphql_search(server, query);
+  return protobuf::can_tell(query) ? protobuf::search_request(server, query)
+                                   : connect_search(server, query);
 }
 
 search_result read_search(const server& server, const http::response& answer) {
   if (!is_success(answer)) return {judge_failure(answer), {}};
-  return server.dialect == dialect::connect ? read_connect(answer) : read_graphql(answer);
+  if (server.dialect == dialect::rest) return read_graphql(answer);
+  // In the form of the request.
+  if (!answer.content_type.starts_with("application/proto")) return read_connect(answer);
+  std::optional<std::vector<search_hit>> hits = protobuf::read_hits(answer.body);
+  return hits ? search_result{{}, std::move(*hits)} : unreadable();
 }
 
 http::request page_request(const server& server, const page_query& query) {

@@ -27,6 +27,8 @@ struct search_query {
   const condition* filter = nullptr;
   // Which properties come back.
   std::span<const std::string> properties;
+  // All of these are texts: others would be left out.
+  bool texts_only = false;
 };
 
 struct search_hit {
