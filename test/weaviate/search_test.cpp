@@ -105,6 +105,33 @@ condition group(enum condition::kind is, std::vector<condition> parts) {
   return made;
 }
 
+TEST_P(live_searches, texts_alone_come_back_as_in_the_longer_form) {
+  const std::array vector{3.0F, 1.0F, 0.0F};
+  const std::vector<std::string> properties{"title", "lang"};
+  search_query query;
+  query.collection = name;
+  query.vector = vector;
+  query.limit = 4;
+  query.max_distance = 0.05;
+  query.properties = properties;
+  const search_result longer = search(query);
+  query.texts_only = true;
+  const search_result shorter = search(query);
+  ASSERT_EQ(shorter.failed.verdict, verdict::done) << shorter.failed.message;
+  ASSERT_EQ(shorter.hits.size(), 4U);
+  ASSERT_EQ(longer.hits.size(), 4U);
+  for (std::size_t i = 0; i < 4; i++) {
+    EXPECT_EQ(shorter.hits[i].id, longer.hits[i].id);
+    EXPECT_NEAR(shorter.hits[i].distance.value(), longer.hits[i].distance.value(), 1e-6);
+    EXPECT_EQ(json::parse(shorter.hits[i].properties), json::parse(longer.hits[i].properties));
+  }
+  if (GetParam() == dialect::rest) return;
+  // Errors are JSON in either form.
+  const std::string missing = name + "X";
+  query.collection = missing;
+  EXPECT_EQ(search(query).failed.cause, cause::missing_collection);
+}
+
 TEST_P(live_searches, the_nearest_come_first_with_their_distances) {
   const std::array vector{3.0F, 1.0F, 0.0F};
   const std::vector<std::string> properties{"n", "tags"};
