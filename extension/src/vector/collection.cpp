@@ -80,6 +80,13 @@ void compare_properties(const collection_wish& wish, const json& schema, compari
 std::string collection_definition(const collection_wish& wish) {
   json definition = {{"class", wish.name}, {"properties", properties_of(wish)}};
   definition["replicationConfig"] = {{"factor", wish.replication_factor}};
+  if (wish.replication_factor > 1) {
+    // What a node missed while it was away must not come back with it: a deletion that is newer
+    // than the object wins, and replicas are compared without anybody reading. The default of
+    // recent servers, which do not know the second name any more.
+    definition["replicationConfig"]["deletionStrategy"] = "TimeBasedResolution";
+    definition["replicationConfig"]["asyncEnabled"] = true;
+  }
   if (wish.tenants)
     definition["multiTenancyConfig"] = {{"enabled", true}, {"autoTenantCreation", true}};
   if (wish.vectors.size() == 1 && wish.vectors[0].empty()) {

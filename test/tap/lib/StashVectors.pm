@@ -72,7 +72,7 @@ sub compare_soon
 {
     my ($self, $name) = @_;
     my @wrong;
-    for (1 .. 60)
+    for (1 .. 240)
     {
         @wrong = $self->wrong;
         last if !@wrong;

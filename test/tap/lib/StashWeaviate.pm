@@ -54,7 +54,9 @@ sub _run
     return $out;
 }
 
-sub url { return $_[0]{urls}[ ($_[1] // 1) - 1 ] }
+sub url { return $_[0]{urls}[ ($_[1] // $_[0]{from} // 1) - 1 ] }
+# The node that calls and lists go to from now on.
+sub ask_node { $_[0]{from} = $_[1]; return }
 sub key { return $_[0]{key} }
 sub log { return "$_[0]{folder}/node" . ($_[1] // 1) . '/log' }
 sub kill { return $_[0]->_run('kill', $_[1] // 1) }
