@@ -42,7 +42,7 @@ TEST(weaviate_errors, messages_about_one_object) {
        cause::schema},
       {"class 'Nope' not present in schema", verdict::pause, cause::missing_collection},
       {"tenant not found: \"a\"", verdict::pause, cause::missing_tenant},
-      {"tenant not active: 'c'", verdict::pause, cause::missing_tenant},
+      {"tenant not active: 'c'", verdict::pause, cause::inactive_tenant},
       {"store is read-only due to: manually set by user", verdict::retry, cause::read_only},
       {"something nobody has seen yet", verdict::retry, cause::unknown},
   };

@@ -237,8 +237,12 @@ void forwarder::take_objects(synced_table* table, flight* of, const http::respon
   job.listing = false;
   const json parsed = json::parse(answer.body, nullptr, false);
   if (of->what == errand::tenants) {
-    for (const json& each : parsed.is_array() ? parsed : json::array())
-      job.tenants.push_back(each.value("name", std::string()));
+    for (const json& each : parsed.is_array() ? parsed : json::array()) {
+      // What is in one that is switched off is found when it is compared, after it is on again.
+      const std::string status = each.value("activityStatus", std::string("ACTIVE"));
+      if (status == "ACTIVE" || status == "HOT")
+        job.tenants.push_back(each.value("name", std::string()));
+    }
     job.tenants_known = true;
     return;
   }
@@ -261,11 +265,16 @@ void forwarder::take_objects(synced_table* table, flight* of, const http::respon
   if (is_resting(*table) && !group.empty()) return;  // the same page again
   job.after = last;
   if (objects.size() >= 500) return;
-  job.after.clear();
   if (of->tenant.empty())
     job.listed = true;
   else
-    job.tenants.pop_back();
+    pass_by_tenant(&job);
+}
+
+// The one that is being listed is done, or has gone, or was switched off.
+void forwarder::pass_by_tenant(vector_job* sweep) {
+  sweep->after.clear();
+  if (!sweep->tenants.empty()) sweep->tenants.pop_back();
 }
 
 }  // namespace stash

@@ -154,13 +154,15 @@ void forwarder::fault(synced_table* table, pending_key* key, const weaviate::jud
 void forwarder::whole_fault(synced_table* table, flight* of, const weaviate::judgement& judged) {
   note_error(table->config.id, judged.message);
   const bool removes = of->what == errand::remove;
+  const bool tenant =
+      judged.cause == cause::missing_tenant || judged.cause == cause::inactive_tenant;
   // Where there is no such tenant, or no collection, there is nothing to delete.
   if (removes && judged.cause == cause::missing_tenant) {
     for (pending_key* key : of->keys) finish(key);
     return;
   }
   if (judged.verdict == verdict::split || judged.verdict == verdict::reject ||
-      (judged.cause == cause::missing_tenant && of->keys.size() > 1)) {
+      (tenant && !removes && of->keys.size() > 1)) {
     if (of->keys.size() == 1)
       return fault(table, of->keys[0], {verdict::reject, judged.cause, judged.message});
     const auto middle = of->keys.begin() + static_cast<std::ptrdiff_t>(of->keys.size() / 2);
@@ -168,8 +170,11 @@ void forwarder::whole_fault(synced_table* table, flight* of, const weaviate::jud
     table->groups.emplace_back(middle, of->keys.end());
     return;
   }
-  if (judged.cause == cause::missing_tenant && of->keys.size() == 1)
-    return fault(table, of->keys[0], judged);
+  // Deletions are all of one tenant.
+  if (tenant) {
+    for (pending_key* key : of->keys) fault(table, key, judged);
+    return;
+  }
   let_go(of);
   switch (judged.cause) {
     case cause::missing_collection:
@@ -269,6 +274,9 @@ void forwarder::settle_control(synced_table* table, const flight& of,
   }
   if (of.what == errand::list || of.what == errand::tenants) table->sweep.listing = false;
   const weaviate::judgement judged = weaviate::judge_failure(answer);
+  if (of.what == errand::list &&
+      (judged.cause == cause::missing_tenant || judged.cause == cause::inactive_tenant))
+    return pass_by_tenant(&table->sweep);
   note_error(of.sync, judged.message);
   if (of.what == errand::look || of.what == errand::make ||
       judged.cause == cause::missing_collection)

@@ -158,6 +158,7 @@ class forwarder {
   void note_progress(synced_table* table, const vector_job& job, change what);
   void take_objects(synced_table* table, flight* of, const http::response& answer);
   void look_for_strays(synced_table* table, const key_group& found);
+  static void pass_by_tenant(vector_job* sweep);
   friend class stray_finder;
   // forward_send.cpp
   bool send();

@@ -88,6 +88,7 @@ struct reconcile_state {
   std::vector<std::string> vector_names;  // as they are asked for: none for the unnamed one
   std::vector<std::string> all_vectors;
   std::set<std::array<std::uint8_t, 16>> altered;  // ids
+  std::set<std::string> inactive;                  // tenants that are switched off
   // Of a page.
   std::vector<suspect> page;
   std::vector<suspect> suspects;
@@ -187,6 +188,10 @@ void fetch(const std::string& tenant, const std::vector<suspect>& of,
   state->found = weaviate::read_search(state->server,
                                        call_server(weaviate::fetch_request(state->server, query)));
   if (state->found.failed.cause == weaviate::cause::missing_tenant) return;
+  if (state->found.failed.cause == weaviate::cause::inactive_tenant) {
+    state->inactive.insert(tenant);
+    return;
+  }
   if (state->found.failed.verdict != weaviate::verdict::done) report_server(state->found.failed);
   for (weaviate::search_hit& hit : state->found.hits)
     for (const std::size_t place : places)
@@ -317,7 +322,8 @@ void compare_rows(const report& to) {
     for (std::size_t i = 0; i < state->page.size(); i++) {
       const char* kind = difference_at(state->first, i);
       // A row that went meanwhile leaves an object: the other side's business.
-      if (kind != nullptr && std::strcmp(kind, "foreign") != 0)
+      if (kind != nullptr && std::strcmp(kind, "foreign") != 0 &&
+          !state->inactive.contains(state->page[i].tenant))
         state->suspects.push_back(state->page[i]);
     }
     confirm(to);
@@ -349,7 +355,9 @@ void compare_objects(const report& to, const std::string& tenant) {
     CHECK_FOR_INTERRUPTS();
     state->found = weaviate::read_page(state->server, query,
                                        call_server(weaviate::page_request(state->server, query)));
-    if (state->found.failed.cause == weaviate::cause::missing_tenant) return;
+    if (state->found.failed.cause == weaviate::cause::missing_tenant ||
+        state->found.failed.cause == weaviate::cause::inactive_tenant)
+      return;
     if (state->found.failed.verdict != weaviate::verdict::done) report_server(state->found.failed);
     const std::size_t count = state->found.hits.size();
     state->page.clear();
@@ -395,6 +403,7 @@ void compare_collection(const report& to, Oid relation, const std::string& colle
   state->source.reset();
   state->config = {};
   state->altered.clear();
+  state->inactive.clear();
   const as_owner owner;
   (void)load_sync_of(relation, collection.c_str(), nullptr, &state->config);
   owner.finish();

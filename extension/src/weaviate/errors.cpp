@@ -60,7 +60,7 @@ constexpr std::array known_messages{
     known_message{"cannot find class", verdict::pause, cause::missing_collection},
     known_message{"cannot query non-existing class", verdict::pause, cause::missing_collection},
     known_message{"tenant not found", verdict::pause, cause::missing_tenant},
-    known_message{"tenant not active", verdict::pause, cause::missing_tenant},
+    known_message{"tenant not active", verdict::pause, cause::inactive_tenant},
     known_message{"multi-tenancy", verdict::pause, cause::schema},
     known_message{"no such prop", verdict::pause, cause::schema},
     known_message{"does not have configuration for vector", verdict::pause, cause::schema},
@@ -261,6 +261,8 @@ const char* name_of(cause cause) {
       return "missing collection";
     case cause::missing_tenant:
       return "missing tenant";
+    case cause::inactive_tenant:
+      return "inactive tenant";
     case cause::schema:
       return "schema";
     case cause::dialect:

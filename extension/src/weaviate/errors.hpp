@@ -31,7 +31,8 @@ enum class cause : std::uint8_t {
   unauthorized,        // no key, a wrong one, or one that may not
   quota,               // USAGE_LIMIT_EXCEEDED; not a rate limit, waiting alone does not help
   missing_collection,  // deleted, or never made
-  missing_tenant,      // not there, and not made on the fly; or switched off
+  missing_tenant,      // not there, and not made on the fly
+  inactive_tenant,     // there, but switched off
   schema,     // the collection is unlike what is written to it: properties, vectors, tenants
   dialect,    // the server does not speak this dialect: probe again
   object,     // what was sent for this object is wrong
