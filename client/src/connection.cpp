@@ -47,16 +47,20 @@ connection::~connection() = default;
 connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 
-void connection::fill(const parameters& values) {
-  pointers_.clear();
-  lengths_.clear();
-  formats_.clear();
-  types_.clear();
-  for (const parameters::value& each : values.values_) {
-    pointers_.push_back(each.length < 0 ? nullptr : values.buffer_.data() + each.offset);
-    lengths_.push_back(std::max(each.length, 0));
-    formats_.push_back(each.format);
-    types_.push_back(each.type);
+void connection::fill(const parameters& values) { fill(values, 0, values.values_.size()); }
+
+void connection::fill(const parameters& values, std::size_t first, std::size_t count) {
+  pointers_.resize(count);
+  lengths_.resize(count);
+  formats_.resize(count);
+  types_.resize(count);
+  const char* bytes = values.buffer_.data();
+  for (std::size_t i = 0; i < count; i++) {
+    const parameters::value& each = values.values_[first + i];
+    pointers_[i] = each.length < 0 ? nullptr : bytes + each.offset;
+    lengths_[i] = std::max(each.length, 0);
+    formats_[i] = each.format;
+    types_[i] = each.type;
   }
 }
 
@@ -128,17 +132,15 @@ void connection::cancel() noexcept {
   PQfreeCancel(request);
 }
 
+// libpq gives a missing result the status of an error.
+bool connection::succeeded(const PGresult* rows) {
+  const ExecStatusType status = PQresultStatus(rows);
+  return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
+}
+
 expected<result> connection::examine(PGresult* rows) const {
   result owned(rows);
-  switch (PQresultStatus(rows)) {
-    case PGRES_TUPLES_OK:
-    case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY:
-      if (rows != nullptr) return owned;
-      break;
-    default:
-      break;
-  }
+  if (succeeded(rows)) return owned;
   const std::string sqlstate = field(rows, PG_DIAG_SQLSTATE);
   if (sqlstate.empty() || PQstatus(handle_.get()) != CONNECTION_OK)
     return failure(

@@ -58,7 +58,7 @@ void exchange::give_up(const failure& why) {
 bool exchange::receive(bool broken) {
   PGconn* handle = on_.native();
   while (!done_ && !to_send_) {
-    if (PQisBusy(handle) != 0) {
+    if (!std::exchange(end_follows_, false) && PQisBusy(handle) != 0) {
       if (!broken) return false;
       give_up(lost());
       return true;
@@ -98,6 +98,10 @@ want exchange::advance() {
         continue;
       }
       broken = left < 0;
+      if (!broken && std::exchange(more_to_send_, false)) {
+        to_send_ = true;
+        continue;
+      }
     }
     if (!receive(broken)) return want::read;
   }

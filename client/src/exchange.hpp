@@ -48,7 +48,11 @@ class exchange {
 
   connection& on_;
   std::optional<failure> stopped_;
+  // To be sent at once, and when what was sent before has left.
   bool to_send_ = true;
+  bool more_to_send_ = false;
+  // libpq needs nothing from the server to say that a statement has no more results.
+  bool end_follows_ = false;
   bool done_ = false;
 
  private:

@@ -1,6 +1,7 @@
 // See stash/parameters.hpp. The binary forms are those of PostgreSQL's receive functions.
 #include "stash/parameters.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -76,19 +77,23 @@ std::string uuid_bytes(std::string_view text) {
 
 }  // namespace
 
+void parameters::throw_no_such(int index) {
+  throw usage_error("there is no parameter " + std::to_string(index));
+}
+
 parameters& parameters::last_is_null() {
-  buffer_.resize(values_.back().offset);
+  buffer_.shrink(values_.back().offset);
   values_.back().length = -1;
   return *this;
 }
 
 parameters& parameters::append(unsigned type, std::string_view bytes, int format) {
   check_size(bytes.size());
-  if (values_.empty()) values_.reserve(4);
   values_.push_back({type, buffer_.size(), static_cast<int>(bytes.size()), format});
-  buffer_.append(bytes);
   // Values in text form end with a zero byte; libpq may look at it.
-  buffer_.push_back('\0');
+  char* here = buffer_.extend(bytes.size() + 1);
+  std::copy(bytes.begin(), bytes.end(), here);
+  here[bytes.size()] = '\0';
   return *this;
 }
 
@@ -127,7 +132,7 @@ parameters& parameters::add_json_text(std::string_view text) {
   values_.push_back(
       {type::jsonb, buffer_.size(), static_cast<int>(text.size()) + 1, binary_format});
   buffer_.push_back(jsonb_version);
-  buffer_.append(text);
+  buffer_.append(text.data(), text.size());
   buffer_.push_back('\0');
   return *this;
 }
@@ -191,6 +196,18 @@ parameters& parameters::add_uuids(std::span<const std::string> ids) {
     put_element(bytes, each);
   }
   return append(type::uuid_array, bytes, binary_format);
+}
+
+parameters& parameters::append_all(const parameters& others) {
+  const std::size_t before = buffer_.size();
+  buffer_.append(others.buffer_.data(), others.buffer_.size());
+  const std::size_t count = others.values_.size();
+  value* here = values_.extend(count);
+  for (std::size_t i = 0; i < count; i++) {
+    here[i] = others.values_[i];
+    here[i].offset += before;
+  }
+  return *this;
 }
 
 void parameters::clear() {

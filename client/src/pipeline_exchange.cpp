@@ -9,10 +9,13 @@
 #include <algorithm>
 
 namespace stash::detail {
-pipeline_exchange::pipeline_exchange(connection& on, const std::vector<batch_entry>& statements)
-    : exchange(on), statements_(statements), names_(statements.size(), nullptr) {
-  answers_.reserve(statements.size());
-  if (!on.options_.prepared_statements) next_ = statements.size();
+pipeline_exchange::pipeline_exchange(connection& on, const batch_content& content)
+    : exchange(on),
+      content_(content),
+      entries_(content.entries()),
+      names_(entries_.size(), nullptr) {
+  in_order_.reserve(content.in_order());
+  if (!on.options_.prepared_statements) next_ = entries_.size();
 }
 
 // A connection that is left in pipeline mode with results on their way is of no use: it is closed
@@ -39,59 +42,61 @@ void pipeline_exchange::leave() {
 
 // A statement like the one before it has the same name, which need not be looked up.
 bool pipeline_exchange::same_as_before(std::size_t at) const {
-  if (at == 0 || names_[at - 1] == nullptr || *statements_[at].sql != *statements_[at - 1].sql)
-    return false;
-  const auto& mine = statements_[at].values.values_;
-  const auto& others = statements_[at - 1].values.values_;
-  return std::equal(mine.begin(), mine.end(), others.begin(), others.end(),
+  if (at == 0 || names_[at - 1] == nullptr) return false;
+  const batch_content::entry& mine = entries_[at];
+  const batch_content::entry& other = entries_[at - 1];
+  if (mine.sql != other.sql || mine.count != other.count) return false;
+  const parameters::value* mine_first = content_.block_of(mine).values_.data() + mine.first;
+  const parameters::value* other_first = content_.block_of(other).values_.data() + other.first;
+  return std::equal(mine_first, mine_first + mine.count, other_first,
                     [](const auto& one, const auto& two) { return one.type == two.type; });
 }
 
 // Looks for the next statement that must be prepared, and sends that.
 bool pipeline_exchange::prepare_next(bool* prepares) {
   *prepares = false;
-  for (; next_ < statements_.size(); next_++) {
+  for (; next_ < entries_.size(); next_++) {
     if (same_as_before(next_)) {
       names_[next_] = names_[next_ - 1];
       continue;
     }
-    const batch_entry& each = statements_[next_];
-    on_.fill(each.values);
+    const batch_content::entry& each = entries_[next_];
+    on_.fill(content_.block_of(each), each.first, each.count);
     const connection::lookup found = on_.find(*each.sql);
     names_[next_] = found.name;
     if (found.name != nullptr || !found.may_prepare) continue;
     *prepares = true;
     return PQsendPrepare(on_.native(), on_.name_to_prepare().c_str(), each.sql->c_str(),
-                         each.values.count(), on_.types_.data()) != 0;
+                         static_cast<int>(each.count), on_.types_.data()) != 0;
   }
   return true;
 }
 
+bool pipeline_exchange::send_one(const batch_content::entry& each, const std::string* name) {
+  PGconn* handle = on_.native();
+  const int count = static_cast<int>(each.count);
+  on_.fill(content_.block_of(each), each.first, each.count);
+  if (name == nullptr)
+    return PQsendQueryParams(handle, each.sql->c_str(), count, on_.types_.data(),
+                             on_.pointers_.data(), on_.lengths_.data(), on_.formats_.data(),
+                             binary_format) != 0;
+  return PQsendQueryPrepared(handle, name->c_str(), count, on_.pointers_.data(),
+                             on_.lengths_.data(), on_.formats_.data(), binary_format) != 0;
+}
+
+// Less at first, so that the server begins earlier, was tried: waking it once more costs more.
 bool pipeline_exchange::send_some() {
-  // About what libpq keeps before it sends by itself.
   constexpr std::size_t between_flushes = 32'768;
   constexpr std::size_t around_the_values = 100;
-  PGconn* handle = on_.native();
-  for (std::size_t unsent = 0; next_ < statements_.size() && unsent < between_flushes;) {
-    const batch_entry& each = statements_[next_];
-    on_.fill(each.values);
-    const std::string* name = names_[next_++];
-    const int done =
-        name == nullptr
-            ? PQsendQueryParams(handle, each.sql->c_str(), each.values.count(), on_.types_.data(),
-                                on_.pointers_.data(), on_.lengths_.data(), on_.formats_.data(),
-                                binary_format)
-            : PQsendQueryPrepared(handle, name->c_str(), each.values.count(), on_.pointers_.data(),
-                                  on_.lengths_.data(), on_.formats_.data(), binary_format);
-    if (done == 0) return false;
-    unsent += each.values.buffer_.size() + around_the_values;
+  for (std::size_t unsent = 0; next_ < entries_.size() && unsent < between_flushes; next_++) {
+    if (!send_one(entries_[next_], names_[next_])) return false;
+    for (const int length : on_.lengths_) unsent += static_cast<std::size_t>(length);
+    unsent += around_the_values;
   }
-  if (next_ < statements_.size()) {
-    to_send_ = true;
-    return true;
-  }
+  more_to_send_ = next_ < entries_.size();
+  if (more_to_send_) return true;
   stage_ = stage::finishing;
-  return PQpipelineSync(handle) != 0;
+  return PQpipelineSync(on_.native()) != 0;
 }
 
 bool pipeline_exchange::send() {
@@ -115,6 +120,8 @@ void pipeline_exchange::take(PGresult* rows) {
   }
   PQclear(last_);
   last_ = rows;
+  // Within a pipeline each statement has one.
+  end_follows_ = entered_;
 }
 
 void pipeline_exchange::end_of_results() {
@@ -126,26 +133,39 @@ void pipeline_exchange::end_of_results() {
     to_send_ = true;
     return;
   }
+  if (connection::succeeded(rows)) return answer(result(rows));
   if (PQresultStatus(rows) == PGRES_PIPELINE_ABORTED && first_failure_) {
     PQclear(rows);
-    answers_.emplace_back(*first_failure_);
-    return;
+    return refuse(*first_failure_);
   }
-  expected<result> got = on_.examine(rows);
-  if (got) {
-    got->pack();
-    answers_.push_back(std::move(got));
-    return;
-  }
-  const failure why = told(got.error());
+  refuse(told(on_.examine(rows).error()));
+}
+
+void pipeline_exchange::answer(result got) {
+  const std::size_t left = entries_.size() - answered_;
+  awaited_answer* handle = entries_[answered_++].answer;
+  if (handle != nullptr) return handle->take(got);
+  got.pack(store_, left);
+  in_order_.push_back(std::move(got));
+}
+
+void pipeline_exchange::refuse(const failure& why) {
   if (!first_failure_) first_failure_ = why;
-  answers_.emplace_back(why);
+  awaited_answer* handle = entries_[answered_++].answer;
+  if (handle != nullptr) handle->fail(why);
   if (why.kind() == failure_kind::connection) give_up(why);
 }
 
 void pipeline_exchange::fail(const failure& why) {
   const failure shown = told(why);
-  while (answers_.size() < statements_.size()) answers_.emplace_back(shown);
+  if (!first_failure_) first_failure_ = shown;
+  for (; answered_ < entries_.size(); answered_++)
+    if (awaited_answer* handle = entries_[answered_].answer) handle->fail(shown);
+}
+
+std::vector<result> pipeline_exchange::results() {
+  if (first_failure_) first_failure_->raise();
+  return std::move(in_order_);
 }
 
 }  // namespace stash::detail

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "exchange.hpp"
-#include "stash/batch.hpp"
+#include "result_store.hpp"
+#include "stash/batch_content.hpp"
 
 namespace stash::detail {
 
@@ -10,12 +11,12 @@ namespace stash::detail {
 // statement that does not parse fails alone.
 class pipeline_exchange : public exchange {
  public:
-  // The statements must outlive the exchange.
-  pipeline_exchange(connection& on, const std::vector<batch_entry>& statements);
+  // The content must outlive the exchange. Its answers hear what there is for them as it comes;
+  // those of what was not run, of the first that failed.
+  pipeline_exchange(connection& on, const batch_content& content);
   ~pipeline_exchange() override;
-  // After its end: one for each statement. What was not run has the failure of the first that
-  // failed.
-  [[nodiscard]] std::vector<expected<result>> answers() { return std::move(answers_); }
+  // After its end: what comes in order; throws the first failure.
+  [[nodiscard]] std::vector<result> results();
 
  private:
   enum class stage { preparing, sending, finishing };
@@ -26,12 +27,18 @@ class pipeline_exchange : public exchange {
   [[nodiscard]] bool same_as_before(std::size_t at) const;
   bool prepare_next(bool* prepares);
   bool send_some();
+  bool send_one(const batch_content::entry& each, const std::string* name);
+  void answer(result got);
+  void refuse(const failure& why);
   bool enter();
   void leave();
 
-  const std::vector<batch_entry>& statements_;
+  const batch_content& content_;
+  const std::vector<batch_content::entry>& entries_;
   std::vector<const std::string*> names_;
-  std::vector<expected<result>> answers_;
+  std::size_t answered_ = 0;
+  std::vector<result> in_order_;
+  result_store store_;
   std::optional<failure> first_failure_;
   PGresult* last_ = nullptr;
   stage stage_ = stage::preparing;

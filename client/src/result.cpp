@@ -9,6 +9,7 @@
 #include <cstring>
 #include <new>
 
+#include "result_store.hpp"
 #include "stash/error.hpp"
 #include "wire.hpp"
 
@@ -54,9 +55,8 @@ struct result::packed_rows {
 };
 
 void result::deleter::operator()(PGresult* rows) const { PQclear(rows); }
-void result::deleter::operator()(packed_rows* rows) const { ::operator delete(rows); }
 
-void result::pack() {
+void result::pack(detail::result_store& store, std::size_t left) {
   constexpr std::size_t largest = 16'384;
   if (rows_ == nullptr || PQresultMemorySize(rows_.get()) > largest) return;
   const PGresult* given = rows_.get();
@@ -69,7 +69,8 @@ void result::pack() {
     for (int i = 0; i < columns; i++)
       size += sizeof(packed_rows::cell) + static_cast<std::size_t>(PQgetlength(given, row, i));
 
-  auto* made = new (::operator new(size)) packed_rows{affected(), rows, columns};
+  std::shared_ptr<char> place = store.place(size, left);
+  auto* made = new (place.get()) packed_rows{affected(), rows, columns};
   std::uint32_t end = 0;
   const auto copy = [&](const char* bytes, std::size_t length) {
     std::memcpy(made->bytes() + end, bytes, length);
@@ -88,7 +89,7 @@ void result::pack() {
       made->at(row, i) = {
           copy(PQgetvalue(given, row, i), static_cast<std::size_t>(std::max(length, 0))), length};
     }
-  packed_.reset(made);
+  packed_ = std::shared_ptr<packed_rows>(std::move(place), made);
   rows_.reset();
 }
 
@@ -133,10 +134,12 @@ void result::throw_type(int column, const char* wanted) const {
 }
 
 std::string_view result::checked(int row, int column, unsigned type) const {
-  if (row < 0 || row >= rows() || column < 0 || column >= columns())
+  // What is not there is null, too, and never of the type asked for.
+  const bool null = is_null(row, column);
+  if (null && (row < 0 || row >= rows() || column < 0 || column >= columns()))
     throw usage_error("no such row or column");
   if (type != 0 && this->type(column) != type) throw_type(column, "of the type asked for");
-  if (is_null(row, column)) throw usage_error("column \"" + name(column) + "\" is null");
+  if (null) throw usage_error("column \"" + name(column) + "\" is null");
   return raw(row, column);
 }
 
@@ -178,6 +181,8 @@ std::string_view json_text_of(std::string_view binary) {
 }
 
 std::string_view result::json_text(int row, int column) const {
+  // The way of nearly all calls.
+  if (!is_null(row, column) && type(column) == jsonb_type) return json_text_of(raw(row, column));
   const std::string_view bytes = checked(row, column, 0);
   const unsigned its_type = type(column);
   if (its_type == jsonb_type) return json_text_of(bytes);

@@ -3,9 +3,8 @@
 // how.
 #pragma once
 
-#include <vector>
-
 #include "stash/admin.hpp"
+#include "stash/batch_content.hpp"
 #include "stash/cache.hpp"
 #include "stash/memory.hpp"
 #include "stash/pending.hpp"
@@ -13,17 +12,6 @@
 #include "stash/vectors.hpp"
 
 namespace stash {
-
-namespace detail {
-struct batch_entry {
-  // Shared with the one before it where the text is the same.
-  std::shared_ptr<const std::string> sql;
-  parameters values;
-  // Where a handle waits for the answer; null: it comes in order.
-  std::shared_ptr<std::optional<expected<result>>> slot;
-};
-class pipeline_exchange;
-}  // namespace detail
 
 class batch;
 
@@ -63,7 +51,7 @@ class STASH_API batch {
     return run_in_pipeline(*this)(std::move(one));
   }
   /// How many statements wait.
-  [[nodiscard]] std::size_t size() const { return statements_.size(); }
+  [[nodiscard]] std::size_t size() const { return content_.entries().size(); }
 
   /// The calls of the cache, on a namespace.
   [[nodiscard]] basic_cache<run_in_pipeline> cache(std::string name_space = "default") {
@@ -87,22 +75,18 @@ class STASH_API batch {
  protected:
   batch() = default;
   ~batch() = default;
-  // Gives the answers to the handles; what came in order is returned, and the first error thrown.
-  STASH_LOCAL static std::vector<result> distribute(
-      const std::vector<detail::batch_entry>& statements, std::vector<expected<result>> answers);
-
-  std::vector<detail::batch_entry> statements_;
+  batch_content content_;
 
  private:
   friend class run_in_pipeline;
-  std::shared_ptr<const std::string> shared_text(std::string_view sql);
-  std::shared_ptr<std::optional<expected<result>>> add_with_slot(std::string_view sql,
-                                                                 parameters values);
 };
 
 template <typename R>
 pending<R> run_in_pipeline::operator()(call<R> one) const {
-  return {where_->add_with_slot(one.sql, std::move(one.values)), std::move(one.decode)};
+  const std::shared_ptr<answer_store>& store = where_->content_.answers();
+  auto* answer = store->make<detail::typed_answer<R>>(std::move(one.decode));
+  where_->content_.add(one.sql, std::move(one.values), answer);
+  return pending<R>(store, answer);
 }
 
 }  // namespace stash

@@ -103,8 +103,11 @@ class STASH_API connection {
   [[nodiscard]] bool prepared_before(const failure& why) const;
   STASH_LOCAL void drive(detail::exchange& trip, deadline until);
   void cancel() noexcept;
+  [[nodiscard]] static bool succeeded(const PGresult* rows);
   [[nodiscard]] expected<result> examine(PGresult* rows) const;
+  // The scratch space below, with all parameters or with some of them.
   void fill(const parameters& values);
+  void fill(const parameters& values, std::size_t first, std::size_t count);
 
   // A statement is prepared for the types of its parameters: the same text with others is another.
   // Known by a hash of both that is wide enough to stand for them.

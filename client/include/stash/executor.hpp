@@ -29,21 +29,29 @@ class STASH_API executor {
   }
 };
 
-/// Reads an answer; what its decoder throws becomes a failure.
-template <typename R>
-expected<R> try_decode(const call<R>& one, const result& rows) {
+namespace detail {
+// What `read` returns; what it throws of ours and of the JSON library becomes a failure.
+template <typename R, typename Read>
+expected<R> without_throwing(const Read& read) {
   try {
     if constexpr (std::is_void_v<R>) {
-      one.decode(rows);
+      read();
       return {};
     } else {
-      return one.decode(rows);
+      return read();
     }
   } catch (const error& failed) {
     return failed.why();
   } catch (const json::exception& failed) {
     return failure(failure_kind::value, failed.what());
   }
+}
+}  // namespace detail
+
+/// Reads an answer; what its decoder throws becomes a failure.
+template <typename R>
+expected<R> try_decode(const call<R>& one, const result& rows) {
+  return detail::without_throwing<R>([&] { return one.decode(rows); });
 }
 
 /// Runs calls at once; errors are thrown.

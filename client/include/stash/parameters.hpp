@@ -12,6 +12,7 @@
 
 #include "stash/export.hpp"
 #include "stash/secret.hpp"
+#include "stash/short_vector.hpp"
 
 namespace stash {
 
@@ -66,17 +67,21 @@ class STASH_API parameters {
   /// A uuid[]. Error: usage_error.
   parameters& add_uuids(std::span<const std::string> ids);
 
+  /// Adds all of another.
+  parameters& append_all(const parameters& others);
   /// Forgets them all.
   void clear();
   /// How many there are.
   [[nodiscard]] int count() const { return static_cast<int>(values_.size()); }
+  /// How many bytes they have together.
+  [[nodiscard]] std::size_t size() const { return buffer_.size(); }
   /// The OID of a parameter's type, counted from 0; 0 leaves the choice to the server.
   [[nodiscard]] unsigned type(int index) const { return at(index).type; }
   /// What is sent for it; nothing for NULL.
   [[nodiscard]] std::optional<std::string_view> bytes(int index) const {
     const value& one = at(index);
     if (one.length < 0) return std::nullopt;
-    return std::string_view(buffer_).substr(one.offset, static_cast<std::size_t>(one.length));
+    return std::string_view(buffer_.data() + one.offset, static_cast<std::size_t>(one.length));
   }
 
  private:
@@ -89,13 +94,15 @@ class STASH_API parameters {
     int format;  // 0 text, 1 binary
   };
   [[nodiscard]] const value& at(int index) const {
-    return values_.at(static_cast<std::size_t>(index));
+    if (index < 0 || index >= count()) throw_no_such(index);
+    return values_[static_cast<std::size_t>(index)];
   }
+  [[noreturn]] static void throw_no_such(int index);
   parameters& append(unsigned type, std::string_view bytes, int format);
   parameters& last_is_null();
 
-  std::string buffer_;
-  std::vector<value> values_;
+  detail::short_vector<char, 64> buffer_;
+  detail::short_vector<value, 4> values_;
 };
 
 /// Types that have no C++ type of their own here.

@@ -12,6 +12,10 @@ typedef struct pg_result PGresult;
 
 namespace stash {
 
+namespace detail {
+class result_store;
+}
+
 /// Rows and columns count from 0. Reading a NULL as anything but an optional is a usage_error, and
 /// so is reading a column as a type that it does not have.
 class STASH_API result {
@@ -60,10 +64,9 @@ class STASH_API result {
   struct packed_rows;
   struct deleter {
     void operator()(PGresult* rows) const;
-    void operator()(packed_rows* rows) const;
   };
-  // Copies a small result into one block of its size, and lets libpq's go.
-  void pack();
+  // Copies a small result into the store, and lets libpq's go. `left`: how many like it may come.
+  STASH_LOCAL void pack(detail::result_store& store, std::size_t left);
   [[nodiscard]] unsigned type(int column) const;
   [[nodiscard]] std::string name(int column) const;
   [[nodiscard]] std::string_view checked(int row, int column, unsigned type) const;
@@ -71,7 +74,7 @@ class STASH_API result {
 
   // One of them.
   std::unique_ptr<PGresult, deleter> rows_;
-  std::unique_ptr<packed_rows, deleter> packed_;
+  std::shared_ptr<packed_rows> packed_;
 };
 
 /// The text within a jsonb value as it travels in binary form.

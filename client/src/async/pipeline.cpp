@@ -6,12 +6,12 @@
 namespace stash::async {
 
 task<std::vector<result>> pipeline::run(call_limits how) {
-  const std::vector<stash::detail::batch_entry> statements = std::exchange(statements_, {});
-  if (statements.empty()) co_return std::vector<result>();
+  const batch_content content = std::exchange(content_, {});
+  if (content.entries().empty()) co_return std::vector<result>();
   if (!on_->usable()) throw connection_error("the connection is not usable any longer");
-  stash::detail::pipeline_exchange trip(on_->link_, statements);
+  stash::detail::pipeline_exchange trip(on_->link_, content);
   co_await on_->drive(trip, std::move(how));
-  co_return distribute(statements, trip.answers());
+  co_return trip.results();
 }
 
 }  // namespace stash::async

@@ -46,14 +46,15 @@ TEST(connection, stopped_right_after_it_was_prepared) {
   stash::detail::statement_exchange one(on, mine, none);
   stop_while_preparing(on, one);
   EXPECT_EQ(one.answer().error().kind(), stash::failure_kind::timeout);
-  const auto text = std::make_shared<const std::string>("SELECT 'batched'");
-  const std::vector<stash::detail::batch_entry> batched{{text, {}, nullptr}};
+  const std::string text = "SELECT 'batched'";
+  stash::batch_content batched;
+  batched.add(text, {}, nullptr);
   stash::detail::pipeline_exchange several(on, batched);
   stop_while_preparing(on, several);
-  EXPECT_EQ(several.answers()[0].error().kind(), stash::failure_kind::timeout);
+  EXPECT_THROW((void)several.results(), stash::timeout_error);
   EXPECT_EQ(on.execute(mine).text(0, 0), "mine");
   stash::pipeline batch(on);
-  EXPECT_EQ(batch.add(*text).add(mine).run()[0].text(0, 0), "batched");
+  EXPECT_EQ(batch.add(text).add(mine).run()[0].text(0, 0), "batched");
 }
 
 // Whatever became of a statement whose preparation failed, it does not stand in the way.

@@ -62,6 +62,60 @@ TEST_F(pipelines, values_that_do_not_fit) {
   EXPECT_EQ(found.try_get().error().kind(), failure_kind::value);
 }
 
+// Small and large ones, with the same text and with others, prepared and not, typed and in order.
+TEST_F(pipelines, of_many_kinds) {
+  client.cache(name).set("k", "value", fresh);
+  for (const bool prepared : {true, false}) {
+    stash::connection mine({.prepared_statements = prepared});
+    std::vector<stash::pending<std::optional<std::string>>> found;
+    std::vector<stash::pending<bool>> touched;
+    std::vector<stash::result> rows;
+    {
+      stash::pipeline batch(mine);
+      auto cache = batch.cache(name);
+      for (std::size_t i = 0; i < 3000; i++) {
+        if (i % 3 == 0) touched.push_back(cache.touch("k"));
+        found.push_back(cache.get<std::string>(i % 2 == 0 ? "k" : "none"));
+        const std::string large(i % 100 == 0 ? 100'000 : i, 'x');
+        batch.add("SELECT $1, $2", large, static_cast<std::int64_t>(i)).add("SELECT 1 WHERE false");
+      }
+      rows = batch.run();
+    }
+    ASSERT_EQ(rows.size(), 6000u);
+    for (std::size_t i = 0; i < 3000; i++) {
+      ASSERT_EQ(rows[2 * i].raw(0, 0).size(), i % 100 == 0 ? 100'000 : i);
+      ASSERT_EQ(rows[2 * i].integer(0, 1), static_cast<std::int64_t>(i));
+      ASSERT_TRUE(rows[2 * i + 1].empty());
+      ASSERT_EQ(found[i].get(), i % 2 == 0 ? std::optional<std::string>("value") : std::nullopt);
+    }
+    EXPECT_THROW((void)rows[0].text(0, 2), stash::usage_error);
+    EXPECT_THROW((void)rows[0].json_text(1, 0), stash::usage_error);
+    for (const auto& each : touched) EXPECT_TRUE(each.get());
+    // One that is left of all results, and of all handles.
+    const stash::result last = std::move(rows[4001]);
+    const auto handle = found[2000];
+    rows.clear();
+    found.clear();
+    touched.clear();
+    EXPECT_EQ(last.columns(), 1);
+    EXPECT_EQ(handle.get(), "value");
+  }
+}
+
+TEST_F(pipelines, calls_that_return_nothing) {
+  stash::pipeline batch(on);
+  const auto made = batch.admin().create_namespace(name + "y");
+  EXPECT_THROW(made.get(), stash::usage_error);
+  batch.run();
+  made.get();
+  EXPECT_TRUE(made.try_get().has_value());
+  const auto again = batch.admin().create_namespace(name + "y");
+  EXPECT_THROW(batch.run(), stash::server_error);
+  EXPECT_THROW(again.get(), stash::server_error);
+  EXPECT_FALSE(again.try_get().has_value());
+  EXPECT_TRUE(client.admin().drop_namespace(name + "y"));
+}
+
 TEST_F(pipelines, have_a_deadline) {
   stash::pipeline batch(on);
   batch.add("SELECT 1").add("SELECT pg_sleep(30)").add("SELECT 2");
