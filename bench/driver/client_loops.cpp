@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <optional>
 #include <stash/stash.hpp>
 #include <stdexcept>
 
@@ -147,8 +148,27 @@ contestant client_gets(const std::shared_ptr<stash::client>& on, value_form form
   });
 }
 
-contestant client_pipelines(const std::shared_ptr<stash::client>& on) {
-  return loop("client", client_pipeline, [=](const std::vector<std::string>& keys) {
+contestant client_pipelines(const std::shared_ptr<stash::client>& on, value_form form) {
+  return loop(form_name("client", form), client_pipeline,
+              [=](const std::vector<std::string>& keys) {
+                const auto link = on->connections().acquire();
+                stash::pipeline batch(*link);
+                auto cache = batch.cache();
+                std::vector<stash::pending<std::optional<std::string>>> values;
+                values.reserve(keys.size());
+                for (const std::string& key : keys)
+                  values.push_back(form == value_form::text ? cache.get_text(key)
+                                                            : cache.get<std::string>(key));
+                batch.run();
+                std::uint64_t found = 0;
+                for (const auto& each : values)
+                  found += each.get() && has_size(*each.get(), form) ? 1 : 0;
+                return found;
+              });
+}
+
+contestant client_pipelines_of_sql(const std::shared_ptr<stash::client>& on) {
+  return loop("client, SQL", client_pipeline, [=](const std::vector<std::string>& keys) {
     const auto link = on->connections().acquire();
     stash::pipeline batch(*link);
     for (const std::string& key : keys) batch.add("SELECT stash.cache_get($1, $2)", key, "default");
@@ -168,22 +188,52 @@ contestant libpq_gets(const std::shared_ptr<stash::client>& on, value_form form)
   });
 }
 
-contestant libpq_pipelines(const std::shared_ptr<stash::client>& on) {
+namespace {
+
+// `use(value)` for each of the values, in order.
+template <typename Use>
+void in_a_pipeline(hand_made& link, const std::vector<std::string>& keys, Use use) {
+  PGconn* handle = link.handle();
+  PQenterPipelineMode(handle);
+  for (const std::string& key : keys) link.send(key);
+  PQpipelineSync(handle);
+  for (std::size_t i = 0; i < keys.size(); i++) {
+    const pg_result rows(PQgetResult(handle));
+    use(hand_made::value_of(rows.get()));
+    PQclear(PQgetResult(handle));  // null: the end of this statement
+  }
+  PQclear(PQgetResult(handle));  // the synchronization
+  PQexitPipelineMode(handle);
+}
+
+}  // namespace
+
+contestant libpq_pipelines(const std::shared_ptr<stash::client>& on, value_form form) {
   const auto link = std::make_shared<hand_made>(on);
-  return loop("libpq", client_pipeline, [=](const std::vector<std::string>& keys) {
-    PGconn* handle = link->handle();
-    PQenterPipelineMode(handle);
-    for (const std::string& key : keys) link->send(key);
-    PQpipelineSync(handle);
+  return loop(form_name("libpq", form), client_pipeline, [=](const std::vector<std::string>& keys) {
+    std::vector<std::optional<std::string>> values;
+    values.reserve(keys.size());
+    in_a_pipeline(*link, keys, [&](std::string_view value) {
+      if (value.empty())
+        values.emplace_back();
+      else if (form == value_form::text)
+        values.emplace_back(value);
+      else
+        values.emplace_back(nlohmann::json::parse(value).get<std::string>());
+    });
     std::uint64_t found = 0;
-    for (std::size_t i = 0; i < keys.size(); i++) {
-      const pg_result rows(PQgetResult(handle));
-      const std::string_view value = hand_made::value_of(rows.get());
+    for (const auto& each : values) found += each && has_size(*each, form) ? 1 : 0;
+    return found;
+  });
+}
+
+contestant libpq_pipelines_of_sql(const std::shared_ptr<stash::client>& on) {
+  const auto link = std::make_shared<hand_made>(on);
+  return loop("libpq, SQL", client_pipeline, [=](const std::vector<std::string>& keys) {
+    std::uint64_t found = 0;
+    in_a_pipeline(*link, keys, [&](std::string_view value) {
       found += !value.empty() && is_value(value, value_form::text) ? 1 : 0;
-      PQclear(PQgetResult(handle));  // null: the end of this statement
-    }
-    PQclear(PQgetResult(handle));  // the synchronization
-    PQexitPipelineMode(handle);
+    });
     return found;
   });
 }
@@ -196,14 +246,15 @@ contestant hiredis_gets(const servers& where, value_form form) {
   });
 }
 
-contestant hiredis_pipelines(const servers& where) {
+contestant hiredis_pipelines(const servers& where, value_form form) {
   const auto link = std::make_shared<redis_link>(where.redis_socket);
-  return loop("hiredis", client_pipeline, [=](const std::vector<std::string>& keys) {
-    for (const std::string& key : keys) link->send(key);
-    std::uint64_t found = 0;
-    for (std::size_t i = 0; i < keys.size(); i++) found += link->receive(value_form::text) ? 1 : 0;
-    return found;
-  });
+  return loop(form_name("hiredis", form), client_pipeline,
+              [=](const std::vector<std::string>& keys) {
+                for (const std::string& key : keys) link->send(key);
+                std::uint64_t found = 0;
+                for (std::size_t i = 0; i < keys.size(); i++) found += link->receive(form) ? 1 : 0;
+                return found;
+              });
 }
 
 }  // namespace stash::bench

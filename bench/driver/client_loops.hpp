@@ -22,16 +22,21 @@ enum class value_form { text, parsed };
 std::shared_ptr<stash::client> connect_client(const servers& where, std::size_t connections = 1);
 
 contestant client_gets(const std::shared_ptr<stash::client>& on, value_form form);
-contestant client_pipelines(const std::shared_ptr<stash::client>& on);
+// Typed calls; and statements of one's own, whose results are read once they are all there.
+contestant client_pipelines(const std::shared_ptr<stash::client>& on, value_form form);
+contestant client_pipelines_of_sql(const std::shared_ptr<stash::client>& on);
 
 // libpq with a prepared statement, binary parameters and binary results, on the client's own
 // connection: in the same process of the server, for where that runs matters more than anything
 // here.
 contestant libpq_gets(const std::shared_ptr<stash::client>& on, value_form form);
-contestant libpq_pipelines(const std::shared_ptr<stash::client>& on);
+// As the typed calls do, it leaves 100 values to whoever asked; and one that looks at each result
+// and lets it go.
+contestant libpq_pipelines(const std::shared_ptr<stash::client>& on, value_form form);
+contestant libpq_pipelines_of_sql(const std::shared_ptr<stash::client>& on);
 
 // hiredis with GET.
 contestant hiredis_gets(const servers& where, value_form form);
-contestant hiredis_pipelines(const servers& where);
+contestant hiredis_pipelines(const servers& where, value_form form);
 
 }  // namespace stash::bench
