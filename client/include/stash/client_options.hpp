@@ -16,7 +16,7 @@ struct client_options {
   int read_attempts = 3;
   /// While no connection can be made, as during a restart or a failover, calls and transactions try
   /// again for so long: nothing was sent yet, so that is safe for changes too. 0: they fail at
-  /// once. Not in coroutines, whose calls fail at once always.
+  /// once. In coroutines the limits of a call end it as well.
   std::chrono::milliseconds reconnect_for{0};
   /// A statement that takes longer is cancelled (timeout_error).
   std::optional<std::chrono::milliseconds> call_timeout = {};

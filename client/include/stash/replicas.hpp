@@ -12,6 +12,7 @@
 #pragma once
 
 #include "stash/client.hpp"
+#include "stash/replica_calls.hpp"
 
 namespace stash {
 
@@ -41,38 +42,6 @@ struct replica_status {
   std::uint64_t failures = 0;
 };
 
-/// The reading calls of the sessions. None counts as use of a session.
-class STASH_API replica_sessions {
- public:
-  /// Made by replicas.
-  explicit replica_sessions(executor& where) : calls_(where) {}
-  /// As the same calls of sessions.
-  [[nodiscard]] std::optional<session> get(std::string_view id) { return calls_.get(id, false); }
-  [[nodiscard]] std::vector<session> list(const session_filter& filter,
-                                          std::optional<bool> active = true,
-                                          const std::optional<std::string>& after = {},
-                                          int max_rows = 100) {
-    return calls_.list(filter, active, after, max_rows);
-  }
-  [[nodiscard]] std::int64_t active_count(const session_filter& filter = {}) {
-    return calls_.active_count(filter);
-  }
-  [[nodiscard]] std::vector<ended_session> history(const std::optional<std::string>& user_id = {},
-                                                   std::optional<time_point> since = {},
-                                                   std::optional<time_point> until = {},
-                                                   int max_rows = 100) {
-    return calls_.history(user_id, since, until, max_rows);
-  }
-  [[nodiscard]] std::vector<session_bucket> analytics(std::optional<time_point> since = {},
-                                                      std::optional<time_point> until = {},
-                                                      seconds bucket = seconds{3600}) {
-    return calls_.analytics(since, until, bucket);
-  }
-
- private:
-  stash::sessions calls_;
-};
-
 /// Thread-safe. Each read goes to the next standby that is fit; when there is none, to the primary,
 /// in a transaction that is read only.
 class STASH_API replicas : private executor {
@@ -83,6 +52,10 @@ class STASH_API replicas : private executor {
 
   /// The reading calls of the sessions.
   [[nodiscard]] replica_sessions sessions() { return replica_sessions(*this); }
+  /// The reading calls of memory snapshots.
+  [[nodiscard]] replica_memory memory() { return replica_memory(*this); }
+  /// The searches by embedding.
+  [[nodiscard]] replica_vectors vectors() { return replica_vectors(*this); }
   /// A SELECT of your own. What writes is an error of the server, 25006, wherever it is done.
   template <typename... Values>
   [[nodiscard]] result read(std::string_view sql, const Values&... values) {

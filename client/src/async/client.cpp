@@ -1,6 +1,8 @@
 // See stash/async/client.hpp.
 #include "stash/async/client.hpp"
 
+#include <algorithm>
+
 #include "backoff.hpp"
 
 namespace stash::async {
@@ -15,13 +17,28 @@ client::client(reactor& loop, pool_options pool, client_options options)
 
 client::~client() = default;
 
+// While nobody can be reached, again for as long as the options say and the call's limits allow.
+task<lease> client::acquire(call_limits how) {
+  constexpr int longest_pause = 6;  // 5 ms * 2^5
+  auto until = steady_clock::now() + options_.reconnect_for;
+  if (how.timeout) until = std::min(until, steady_clock::now() + *how.timeout);
+  for (int attempt = 1;; attempt++) {
+    try {
+      co_return co_await connections_.acquire(how);
+    } catch (const connection_error&) {
+      if (steady_clock::now() >= until || how.stop.stop_requested()) throw;
+    }
+    co_await pause_before_retry(std::min(attempt, longest_pause), {}, how.stop);
+  }
+}
+
 task<expected<result>> client::execute_once(const std::string& sql, const parameters& values,
                                             call_limits how) {
   const auto begun = steady_clock::now();
   std::optional<lease> on;
   std::optional<failure> refused;
   try {
-    on.emplace(co_await connections_.acquire(how));
+    on.emplace(co_await acquire(how));
   } catch (const error& failed) {
     // Of the pool: closed, exhausted, cancelled, or nobody to connect to.
     refused = failed.why();

@@ -88,6 +88,61 @@ TEST_F(standby, answers_reads) {
   client.sessions().erase(created.id);
 }
 
+TEST_F(standby, answers_reads_of_memory_and_embeddings) {
+  stash::client client({.conninfo = primary->conninfo()});
+  client.admin().configure_memory_search("simple");
+  auto writing = client.memory();
+  const std::vector<float> near{1, 0}, far{0, 1};
+  const auto first = writing.create("ada", stash::json{{"goal", "Rome"}}, {.embedding = near});
+  const auto then = writing.create("ada", stash::json{{"goal", "Bern"}}, {.embedding = far});
+  client.transact([](stash::transaction& work) {
+    work.execute("CREATE TABLE doc (id int PRIMARY KEY, title text, embedding real[])");
+    work.execute("INSERT INTO doc VALUES (1, 'lamp', '{1,0}'), (2, 'desk', '{0,1}')");
+  });
+  caught_up();
+  stash::replicas replicas(client, {.pools = {{.conninfo = second->conninfo()}}});
+  auto memory = replicas.memory();
+  EXPECT_EQ(memory.get(first.id)->content.at("goal"), "Rome");
+  EXPECT_EQ(memory.get_at("ada")->content.at("goal"), "Bern");
+  EXPECT_EQ(memory.list({.agent_id = "ada"}).size(), 2u);
+  EXPECT_EQ(memory.history(then.id).size(), 2u);
+  EXPECT_EQ(memory.diff(first.id, then.id).at(0).path, "/goal");
+  EXPECT_EQ(memory.statistics("ada").versions, 2);
+  EXPECT_FALSE(memory.export_history("ada").empty());
+  EXPECT_EQ(memory.search("Rome", near, {.agent_id = "ada"}).at(0).id, first.id);
+  EXPECT_EQ(memory.search_text("Bern", {.agent_id = "ada"}).at(0).id, then.id);
+  EXPECT_EQ(memory.search_nearest(far, {.agent_id = "ada"}).at(0).id, then.id);
+  auto vectors = replicas.vectors();
+  EXPECT_NEAR(vectors.distance(near, far), 1, 1e-12);
+  EXPECT_EQ(vectors.property_type("text"), "text");
+  EXPECT_EQ(vectors.search_local("doc", "embedding", far).at(0).id.at("id"), 2);
+  EXPECT_EQ(replicas.status()[0].reads, 13u);
+  EXPECT_EQ(replicas.status()[0].failures, 0u);
+  EXPECT_EQ(replicas.reads_on_primary(), 0u);
+}
+
+// A table that is fed to Weaviate, which does not run: the standby compares its own rows.
+TEST_F(standby, searches_a_synchronised_table) {
+  stash::client client({.conninfo = primary->conninfo()});
+  client.transact([](stash::transaction& work) {
+    work.execute("CREATE TABLE fed (id int PRIMARY KEY, title text, embedding real[])");
+    work.execute("INSERT INTO fed VALUES (1, 'lamp', '{1,0}'), (2, 'desk', '{0,1}')");
+  });
+  client.admin().configure_weaviate("http://127.0.0.1:9", std::nullopt, {{"timeout_ms", 1000}});
+  client.admin().adopt_weaviate();
+  client.vectors().enable_sync("fed", "embedding", {.properties = {"title"}});
+  caught_up();
+  stash::replicas replicas(client, {.pools = {{.conninfo = second->conninfo()}}});
+  const std::vector<float> near{0, 1};
+  const auto found = replicas.vectors().search("fed", near, {.max_rows = 1});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].id.at("id"), 2);
+  EXPECT_EQ(found[0].engine, "local");
+  EXPECT_EQ(replicas.status()[0].reads, 1u);
+  client.vectors().disable_sync("fed");
+  client.admin().configure_weaviate(std::nullopt);
+}
+
 TEST_F(standby, one_that_is_behind_is_not_asked) {
   stash::client client({.conninfo = primary->conninfo()});
   stash::replicas replicas(client, {.pools = {{.conninfo = second->conninfo()}},
@@ -183,6 +238,18 @@ stash::async::task<void> count_until(const std::atomic<bool>& stop, stash::async
   }
 }
 
+stash::async::task<void> answer_once_it_is_back(stash::async::client& client,
+                                                std::atomic<int>& answered) {
+  const auto one = co_await client.nothrow().execute("SELECT 1");
+  if (one) answered++;
+  const int two =
+      co_await client.transact([](stash::async::transaction& work) -> stash::async::task<int> {
+        const stash::result rows = co_await work.execute("SELECT 2");
+        co_return static_cast<int>(rows.integer(0, 0));
+      });
+  if (two == 2) answered++;
+}
+
 TEST_F(standby, a_restart_under_coroutines_and_a_monitor) {
   std::mutex mutex;
   std::vector<bool> states;
@@ -201,14 +268,21 @@ TEST_F(standby, a_restart_under_coroutines_and_a_monitor) {
        }});
   stash::async::event_loop loop;
   stash::async::client client(loop, {.conninfo = primary->conninfo(), .max_size = 3});
+  stash::client_options patient;
+  patient.reconnect_for = 60s;
+  stash::async::client waiting(loop, {.conninfo = primary->conninfo(), .max_size = 1}, patient);
   const auto n = [&] { return loop.run(client.execute("SELECT n FROM counter")).integer(0, 0); };
   const std::int64_t begun = n();
   std::int64_t acknowledged = 0, unknown = 0;
   std::atomic<bool> stop = false;
+  std::atomic<int> answered = 0;
   std::thread disturber([&] {
     EXPECT_TRUE(seen({true}));
     primary->stop();
     EXPECT_TRUE(seen({true, false}));
+    loop.post([&] { loop.spawn(answer_once_it_is_back(waiting, answered)); });
+    std::this_thread::sleep_for(200ms);
+    EXPECT_EQ(answered, 0);
     primary->start();
     EXPECT_TRUE(seen({true, false, true}));
     stop = true;
@@ -223,6 +297,8 @@ TEST_F(standby, a_restart_under_coroutines_and_a_monitor) {
   EXPECT_LE(counted, acknowledged + unknown);
   EXPECT_GT(client.connections().statistics().closed_broken, 0u);
   EXPECT_FALSE(monitor.reports()[0].standby);
+  // A call and a transaction that were made while nobody could be reached.
+  EXPECT_EQ(answered, 2);
 }
 
 // The last one: afterwards the standby is the primary.

@@ -36,7 +36,7 @@ class STASH_API client : private executor, public calls {
         std::optional<lease> on;
         std::optional<transaction> mine;
         try {
-          on.emplace(co_await connections_.acquire(how));
+          on.emplace(co_await acquire(how));
           mine.emplace(**on, how);
           co_await mine->begin(options);
           if constexpr (std::is_void_v<value>) {
@@ -76,6 +76,7 @@ class STASH_API client : private executor, public calls {
  private:
   task<expected<result>> try_execute(std::string sql, parameters values, bool again,
                                      call_limits how) override;
+  task<lease> acquire(call_limits how);
   task<expected<result>> execute_once(const std::string& sql, const parameters& values,
                                       call_limits how);
   [[nodiscard]] reactor& loop() noexcept override { return *loop_; }
