@@ -6,8 +6,8 @@
 namespace stash {
 
 answer_store::~answer_store() {
-  for (detail::awaited_answer* each = last_; each != nullptr;) {
-    detail::awaited_answer* before = each->before_;
+  for (awaited_answer* each = last_; each != nullptr;) {
+    awaited_answer* before = each->before_;
     each->~awaited_answer();
     each = before;
   }
@@ -27,7 +27,7 @@ void* answer_store::place(std::size_t bytes) {
   return blocks_.back().get() + left_;
 }
 
-void batch_content::add(std::string_view sql, parameters&& values, detail::awaited_answer* answer) {
+void batch_content::add(std::string_view sql, parameters&& values, awaited_answer* answer) {
   constexpr std::size_t block_size = 16'384;
   constexpr std::size_t worth_moving = 4'096;
   if (entries_.empty() || *entries_.back().sql != sql) texts_.emplace_back(sql);

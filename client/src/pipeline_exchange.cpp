@@ -142,6 +142,7 @@ void pipeline_exchange::end_of_results() {
 }
 
 void pipeline_exchange::answer(result got) {
+  if (answered_ == entries_.size()) return;
   const std::size_t left = entries_.size() - answered_;
   awaited_answer* handle = entries_[answered_++].answer;
   if (handle != nullptr) return handle->take(got);
@@ -151,7 +152,8 @@ void pipeline_exchange::answer(result got) {
 
 void pipeline_exchange::refuse(const failure& why) {
   if (!first_failure_) first_failure_ = why;
-  awaited_answer* handle = entries_[answered_++].answer;
+  // A connection may break behind the last answer, before the end of the pipeline.
+  awaited_answer* handle = answered_ < entries_.size() ? entries_[answered_++].answer : nullptr;
   if (handle != nullptr) handle->fail(why);
   if (why.kind() == failure_kind::connection) give_up(why);
 }

@@ -15,24 +15,23 @@ namespace stash {
 
 class answer_store;
 
-namespace detail {
-
-// Where the answer to a typed call goes as soon as it is there.
+/// Where the answer to a typed call goes as soon as it is there.
 class awaited_answer {
  public:
+  /// One that waits.
   awaited_answer() = default;
   awaited_answer(const awaited_answer&) = delete;
   awaited_answer& operator=(const awaited_answer&) = delete;
   virtual ~awaited_answer() = default;
+  /// The rows are there.
   virtual void take(const result& rows) noexcept = 0;
+  /// There are none.
   virtual void fail(const failure& why) = 0;
 
  private:
-  friend class stash::answer_store;
+  friend class answer_store;
   awaited_answer* before_ = nullptr;
 };
-
-}  // namespace detail
 
 /// Where the answers of one pipeline are. They go all together, with the pipeline and the last of
 /// its handles.
@@ -58,7 +57,7 @@ class STASH_API answer_store {
 
   std::vector<std::unique_ptr<char[]>> blocks_;
   std::size_t left_ = 0;
-  detail::awaited_answer* last_ = nullptr;
+  awaited_answer* last_ = nullptr;
 };
 
 /// Filled by a batch, sent by whoever runs it.
@@ -73,11 +72,11 @@ class STASH_API batch_content {
     std::size_t first;
     std::size_t count;
     /// Null: the result comes in order.
-    detail::awaited_answer* answer;
+    awaited_answer* answer;
   };
 
   /// Adds a statement. Without an answer its result comes in order.
-  void add(std::string_view sql, parameters&& values, detail::awaited_answer* answer);
+  void add(std::string_view sql, parameters&& values, awaited_answer* answer);
   /// Where to make an answer.
   [[nodiscard]] const std::shared_ptr<answer_store>& answers() {
     if (answers_ == nullptr) answers_ = std::make_shared<answer_store>();
