@@ -98,8 +98,12 @@ def check_count(client, collection, rows):
     assert count == rows, f"{count} objects are there, not {rows}"
 
 
+def is_there(db, table):
+    return db.execute("select to_regclass(%s) is not null", [table]).fetchone()[0]
+
+
 def fill_source(db, rows):
-    if db.execute("select to_regclass('source') is not null").fetchone()[0]:
+    if is_there(db, "source"):
         return
     db.execute("create table source (id int primary key, title text, n int, embedding real[])")
     vectors = embeddings(rows, DIMENSIONS)
@@ -319,7 +323,7 @@ def print_bulk(db, client, rows, rounds):
 
 def loaded(db, client, rows):
     fill_source(db, rows)
-    if db.execute("select to_regclass('doc') is not null").fetchone()[0]:
+    if is_there(db, "doc"):
         return
     make_table(db)
     db.execute("insert into doc select * from source where id <= %s", [rows])
@@ -449,6 +453,8 @@ def main():
     client = weaviate.connect_to_local(port=PORT, grpc_port=PORT + 1)
     try:
         for table in tables:
+            if table not in ("arrival", "search") and is_there(db, "doc"):
+                forget(db, client, "doc", "Doc")
             match table:
                 case "forward":
                     print_forward(db, client, rows, rounds)
