@@ -18,6 +18,14 @@ constexpr std::size_t least_objects = 50;
 
 enum class fate : std::uint8_t { unseen, sent, absent, elsewhere, refused };
 
+// As the table wants to be written.
+weaviate::server server_for(const sync_config& config, weaviate::server server) {
+  server.consistency = config.consistency == "ONE"   ? weaviate::consistency::one
+                       : config.consistency == "ALL" ? weaviate::consistency::all
+                                                     : weaviate::consistency::quorum;
+  return server;
+}
+
 }  // namespace
 
 // Turns rows into a batch. What becomes of each key is in `fates`; of those that were not looked
@@ -26,13 +34,9 @@ class batch_builder final : public row_visitor {
  public:
   batch_builder(forwarder* owner, synced_table* table, const key_group& keys)
       : owner_(owner), table_(table), keys_(keys), fates_(keys.size(), fate::unseen) {
-    weaviate::server server = owner->server_;
-    const std::string& level = table->config.consistency;
-    server.consistency = level == "ONE"   ? weaviate::consistency::one
-                         : level == "ALL" ? weaviate::consistency::all
-                                          : weaviate::consistency::quorum;
     made.what = errand::upsert;
-    made.upserts = std::make_unique<weaviate::upsert_batch>(server);
+    made.upserts =
+        std::make_unique<weaviate::upsert_batch>(server_for(table->config, owner->server_));
   }
 
   bool visit(const found_row& row) override {
@@ -242,8 +246,8 @@ void forwarder::submit_deletes(synced_table* table, const key_group& keys) {
       flight& made = of.emplace_back();
       made.what = errand::remove;
       made.tenant = key->tenant;
-      made.deletes =
-          std::make_unique<weaviate::delete_batch>(server_, table->config.collection, key->tenant);
+      made.deletes = std::make_unique<weaviate::delete_batch>(
+          server_for(table->config, server_), table->config.collection, key->tenant);
     }
     of.back().deletes->add(key->is_object
                                ? weaviate::uuid_from_text(key->key).value_or(weaviate::uuid())
