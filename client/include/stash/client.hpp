@@ -5,10 +5,8 @@
 //   std::optional<int> found = client.cache().get<int>("k");
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
-#include <random>
 #include <type_traits>
 
 #include "stash/client_options.hpp"
