@@ -27,6 +27,7 @@ int session_max_per_user = 0;
 int session_limit_action = static_cast<int>(limit_action::evict);
 int session_flush_interval_ms = 10000;
 double session_history_retention_s = 90 * 86400.0;
+double session_orphan_retention_s = 86400.0;
 int memory_retention_interval_ms = 60000;
 
 namespace {
@@ -125,6 +126,11 @@ void define_sessions() {
                            "Seconds for which it is known how sessions ended.", nullptr,
                            &session_history_retention_s, 90 * 86400.0, 60, 1e10, PGC_SIGHUP,
                            GUC_UNIT_S, nullptr, nullptr, nullptr);
+  DefineCustomRealVariable("stash.session_orphan_retention",
+                           "Seconds for which a touch is kept whose session is not there.",
+                           "A restore may bring the touches of sessions before the sessions.",
+                           &session_orphan_retention_s, 86400, 0.1, 1e6, PGC_SIGHUP, GUC_UNIT_S,
+                           nullptr, nullptr, nullptr);
 }
 
 void define_snapshots() {

@@ -27,6 +27,7 @@ extern double session_absolute_timeout_s;
 extern int session_max_per_user;
 extern int session_limit_action;  // limit_action
 extern int session_flush_interval_ms;
+extern double session_orphan_retention_s;
 extern double session_history_retention_s;
 
 // Snapshots.

@@ -67,7 +67,8 @@ statement drop_all_orphans{
     {INT8OID, INT4OID}};
 
 // A restore fills the tables in any order, and a touch that came before its session is no orphan.
-// So only rows go that were there a look ago; looks are a day apart, and a new worker begins anew.
+// So only rows go that were there a look ago; looks are stash.session_orphan_retention apart, and a
+// new worker begins anew.
 struct {
   FullTransactionId last_look;
   FullTransactionId look_before;

@@ -22,8 +22,7 @@ int history_interval() {
   return static_cast<int>(Min(60'000.0, settings::session_history_retention_s * 1000 / 12));
 }
 
-// Longer than any restore takes from one table to the next.
-int orphan_interval() { return 24 * 3600 * 1000; }
+int orphan_interval() { return static_cast<int>(settings::session_orphan_retention_s * 1000); }
 
 constexpr std::int64_t batch = 1000;
 
