@@ -38,10 +38,10 @@ $node->safe_psql('postgres', "UPDATE doc SET emb = ARRAY[sin(id), cos(id), 4]::r
 is($node->safe_psql('postgres', "SELECT stash.vector_wait('doc', 5)"), 'f', 'with two of three down nothing is called stored');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM stash.vector_dead_letters()'), 0, 'and nothing is given up');
 $weaviate->resume(2);
-$sync->compare('two nodes again');
+$sync->compare_soon('two nodes again');
 $weaviate->resume(3);
 $node->safe_psql('postgres', "UPDATE doc SET emb = ARRAY[sin(id), cos(id), 5]::real[] WHERE id < 200; DELETE FROM doc WHERE id BETWEEN 200 AND 210");
-$sync->compare('three nodes again');
+$sync->compare_soon('three nodes again');
 for (2, 3, 1)
 {
     $weaviate->ask_node($_);
