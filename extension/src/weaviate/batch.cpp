@@ -219,22 +219,20 @@ std::optional<std::vector<object_fault>> connect_faults(const std::string& body,
 std::optional<std::vector<object_fault>> protobuf_faults(std::string_view reply,
                                                          std::size_t count) {
   std::vector<object_fault> faults;
-  while (!reply.empty()) {
-    const auto part = protobuf::take_field(&reply);
-    if (!part) return std::nullopt;
-    if (part->number != reply_errors) continue;
+  const bool whole = protobuf::for_each_field(reply, [&](const protobuf::field& part) {
+    if (part.number != reply_errors) return true;
     std::uint64_t index = 0;
     std::string_view text;
-    for (std::string_view error = part->bytes; !error.empty();) {
-      const auto each = protobuf::take_field(&error);
-      if (!each) return std::nullopt;
-      if (each->number == error_index) index = each->integer;
-      if (each->number == error_text) text = each->bytes;
-    }
-    if (index >= count) return std::nullopt;
+    const bool readable = protobuf::for_each_field(part.bytes, [&](const protobuf::field& each) {
+      if (each.number == error_index) index = each.integer;
+      if (each.number == error_text) text = each.bytes;
+      return true;
+    });
+    if (!readable || index >= count) return false;
     faults.push_back({static_cast<std::size_t>(index), judge_object(text)});
-  }
-  return faults;
+    return true;
+  });
+  return whole ? std::optional(std::move(faults)) : std::nullopt;
 }
 
 // Vectors and properties come back with every object and are dropped while they are read.

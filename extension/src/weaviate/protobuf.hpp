@@ -42,4 +42,14 @@ struct field {
 // Takes the first field off a message. Nothing when what is left is no field; check empty() first.
 std::optional<field> take_field(std::string_view* message);
 
+// Hands each field of a message to `take`, until that returns false; whether it came to the end.
+template <typename Take>
+bool for_each_field(std::string_view message, Take take) {
+  while (!message.empty()) {
+    const std::optional<field> each = take_field(&message);
+    if (!each || !take(*each)) return false;
+  }
+  return true;
+}
+
 }  // namespace stash::weaviate::protobuf

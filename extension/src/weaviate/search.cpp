@@ -1,13 +1,12 @@
 // See search.hpp.
 #include "weaviate/search.hpp"
 
-#include <bit>
-#include <cstring>
 #include <utility>
 
 #include "weaviate/answer_json.hpp"
 #include "weaviate/base64.hpp"
 #include "weaviate/json_text.hpp"
+#include "weaviate/little_endian.hpp"
 #include "weaviate/search_protobuf.hpp"
 
 #include "store/core_wall.hpp"
@@ -103,16 +102,8 @@ std::optional<double> number_at(const json& where, const char* name) {
 // Lists of numbers come as base64 of their bytes, eight for each.
 template <typename Number>
 json numbers_from(const json& packed) {
-  json list = json::array();
   const auto bytes = packed.is_string() ? from_base64(packed.get<std::string>()) : std::nullopt;
-  if (!bytes) return list;
-  for (std::size_t at = 0; at + sizeof(Number) <= bytes->size(); at += sizeof(Number)) {
-    std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < sizeof(Number); i++)
-      bits |= std::uint64_t{static_cast<unsigned char>((*bytes)[at + i])} << (8 * i);
-    list.push_back(std::bit_cast<Number>(bits));
-  }
-  return list;
+  return bytes ? json(little_endian_list<Number>(*bytes)) : json::array();
 }
 
 json list_from(const json& list) {
@@ -146,16 +137,8 @@ std::string connect_properties(const json& result) {
 }
 
 std::vector<float> floats_from(const std::string& base64) {
-  std::vector<float> values;
   const auto bytes = from_base64(base64);
-  if (!bytes) return values;
-  for (std::size_t at = 0; at + 4 <= bytes->size(); at += 4) {
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 4; i++)
-      bits |= std::uint32_t{static_cast<unsigned char>((*bytes)[at + i])} << (8 * i);
-    values.push_back(std::bit_cast<float>(bits));
-  }
-  return values;
+  return bytes ? little_endian_list<float>(*bytes) : std::vector<float>();
 }
 
 // The unnamed vector, or the only one that was asked for.

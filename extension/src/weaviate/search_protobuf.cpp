@@ -1,10 +1,10 @@
 // See search_protobuf.hpp.
 #include "weaviate/search_protobuf.hpp"
 
-#include <bit>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "weaviate/little_endian.hpp"
 #include "weaviate/protobuf.hpp"
 
 #include "store/core_wall.hpp"
@@ -31,24 +31,6 @@ enum metadata_field : std::uint32_t { hit_id = 1, hit_distance = 7, hit_distance
 enum property_field : std::uint32_t { plain_properties = 11, properties_entry = 1 };
 enum entry_field : std::uint32_t { entry_name = 1, entry_value = 2, value_text = 13 };
 
-// Hands each field of a message to `take`; false when the message is malformed.
-template <typename Take>
-bool for_each_field(std::string_view message, Take take) {
-  while (!message.empty()) {
-    const std::optional<field> each = take_field(&message);
-    if (!each || !take(*each)) return false;
-  }
-  return true;
-}
-
-std::optional<float> float_of(std::string_view bytes) {
-  if (bytes.size() != sizeof(float)) return std::nullopt;
-  std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < sizeof bits; i++)
-    bits |= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  return std::bit_cast<float>(bits);
-}
-
 bool take_metadata(std::string_view message, search_hit* hit) {
   std::optional<uuid> id;
   float distance = 0;  // which is left out when it is 0
@@ -57,9 +39,9 @@ bool take_metadata(std::string_view message, search_hit* hit) {
     if (each.number == hit_id) id = uuid_from_text(each.bytes);
     if (each.number == hit_distance_present) present = each.integer != 0;
     if (each.number != hit_distance) return true;
-    const std::optional<float> number = float_of(each.bytes);
-    distance = number.value_or(0);
-    return number.has_value();
+    if (each.bytes.size() != sizeof distance) return false;
+    distance = little_endian<float>(each.bytes.data());
+    return true;
   });
   if (!whole || !id) return false;
   hit->id = *id;
