@@ -14,18 +14,18 @@ void forwarder::let_go(flight* of) {
                std::int64_t{server_.timeout_ms} * 1000);
     return;
   }
-  const auto found = tables_.find(of->sync);
-  if (found != tables_.end() && !found->second.gone) return put_back(of->keys);
-  for (pending_key* key : of->keys) finish(key);
+  give_back(of->sync, of->keys);
+}
+
+void forwarder::give_back(std::int32_t sync, const key_group& keys) {
+  const auto found = tables_.find(sync);
+  if (found != tables_.end() && !found->second.gone) return put_back(keys);
+  for (pending_key* key : keys) finish(key);
 }
 
 void forwarder::release_late() {
-  for (held_request& each : late_.take_over(GetCurrentTimestamp())) {
-    flight of;
-    of.sync = each.sync;
-    of.keys = std::move(each.keys);
-    let_go(&of);
-  }
+  for (const held_request& each : late_.take_over(GetCurrentTimestamp()))
+    give_back(each.sync, each.keys);
 }
 
 // Nobody waits for these: what was committed is there, and this is for what may have undone it.

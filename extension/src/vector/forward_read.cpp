@@ -114,14 +114,16 @@ std::int64_t forwarder::next_scan_at() const {
   return scanned_at_ + (told || !complete_ ? gather_us : poll_us);
 }
 
+// Backlog is read again when there is room for a good part of it.
+bool forwarder::waits_for_room() const { return !complete_ && queue_.half_full(); }
+
 void forwarder::scan() {
   vector_slot* slot = my_vector_slot();
   const std::int64_t now = GetCurrentTimestamp();
   // Whoever commits meanwhile finds it dirty, and need not wake anybody.
   if (next_scan_at() > now) return;
-  // Backlog is read again when there is room for a good part of it.
-  if (!complete_ && queue_.half_full()) make_room();
-  if (!complete_ && queue_.half_full()) return;
+  if (waits_for_room()) make_room();
+  if (waits_for_room()) return;
   slot->dirty = 0;
   wait_place* places = wait_places();
   // Who asked before the scan began; 0: nobody.

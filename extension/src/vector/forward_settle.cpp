@@ -154,8 +154,7 @@ void forwarder::fault(synced_table* table, pending_key* key, const weaviate::jud
 void forwarder::whole_fault(synced_table* table, flight* of, const weaviate::judgement& judged) {
   note_error(table->config.id, judged.message);
   const bool removes = of->what == errand::remove;
-  const bool tenant =
-      judged.cause == cause::missing_tenant || judged.cause == cause::inactive_tenant;
+  const bool tenant = weaviate::lacks_tenant(judged.cause);
   // Where there is no such tenant, or no collection, there is nothing to delete.
   if (removes && judged.cause == cause::missing_tenant) {
     for (pending_key* key : of->keys) finish(key);
@@ -274,8 +273,7 @@ void forwarder::settle_control(synced_table* table, const flight& of,
   }
   if (of.what == errand::list || of.what == errand::tenants) table->sweep.listing = false;
   const weaviate::judgement judged = weaviate::judge_failure(answer);
-  if (of.what == errand::list &&
-      (judged.cause == cause::missing_tenant || judged.cause == cause::inactive_tenant))
+  if (of.what == errand::list && weaviate::lacks_tenant(judged.cause))
     return pass_by_tenant(&table->sweep);
   note_error(of.sync, judged.message);
   if (of.what == errand::look || of.what == errand::make ||

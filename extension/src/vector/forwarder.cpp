@@ -75,10 +75,10 @@ bool forwarder::run(worker::task_context& context) {
 // Until something of what is under way is due, or the next look at the outbox.
 int forwarder::rest_ms() const {
   const int due = engine_.timeout_ms();
-  // A look that waits for room in the queue is due when an answer has made some.
-  const bool waits_for_room = !complete_ && queue_.half_full();
   const std::int64_t scan = (next_scan_at() - GetCurrentTimestamp()) / 1000 + 1;
-  const int ms = waits_for_room ? 1000 : static_cast<int>(std::clamp<std::int64_t>(scan, 0, 1000));
+  // A look that waits for room is due when an answer has made some.
+  const int ms =
+      waits_for_room() ? 1000 : static_cast<int>(std::clamp<std::int64_t>(scan, 0, 1000));
   return due < 0 ? ms : std::min(due, ms);
 }
 

@@ -142,6 +142,7 @@ class forwarder {
   void drop_rows_of(std::int32_t sync);
   // forward_read.cpp
   [[nodiscard]] std::int64_t next_scan_at() const;
+  [[nodiscard]] bool waits_for_room() const;
   void make_room();
   void scan();
   bool is_new_sync(std::int32_t sync);
@@ -191,6 +192,7 @@ class forwarder {
   void write_failures();
   // forward_late.cpp
   void let_go(flight* of);
+  void give_back(std::int32_t sync, const key_group& keys);
   void release_late();
   void send_once_more();
 

@@ -355,9 +355,7 @@ void compare_objects(const report& to, const std::string& tenant) {
     CHECK_FOR_INTERRUPTS();
     state->found = weaviate::read_page(state->server, query,
                                        call_server(weaviate::page_request(state->server, query)));
-    if (state->found.failed.cause == weaviate::cause::missing_tenant ||
-        state->found.failed.cause == weaviate::cause::inactive_tenant)
-      return;
+    if (weaviate::lacks_tenant(state->found.failed.cause)) return;
     if (state->found.failed.verdict != weaviate::verdict::done) report_server(state->found.failed);
     const std::size_t count = state->found.hits.size();
     state->page.clear();

@@ -40,6 +40,11 @@ enum class cause : std::uint8_t {
   unknown,
 };
 
+// There is no tenant to write to or to read.
+constexpr bool lacks_tenant(cause cause) {
+  return cause == cause::missing_tenant || cause == cause::inactive_tenant;
+}
+
 struct judgement {
   weaviate::verdict verdict = verdict::done;
   weaviate::cause cause = cause::none;
