@@ -17,4 +17,7 @@ inline std::chrono::nanoseconds backoff(int attempt, std::chrono::milliseconds f
   return std::chrono::duration_cast<std::chrono::nanoseconds>(longest * part(random));
 }
 
+// From this attempt to reach a server on, the pauses grow no more: 5 ms * 2^5.
+inline constexpr int longest_reconnect_pause = 6;
+
 }  // namespace stash::detail

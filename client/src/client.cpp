@@ -20,7 +20,6 @@ client::~client() = default;
 
 pooled_connection client::acquire() {
   if (options_.reconnect_for.count() == 0) return connections_->acquire();
-  constexpr int longest_pause = 6;  // 5 ms * 2^5
   const auto until = std::chrono::steady_clock::now() + options_.reconnect_for;
   for (int attempt = 1;; attempt++) {
     try {
@@ -28,7 +27,7 @@ pooled_connection client::acquire() {
     } catch (const connection_error&) {
       if (std::chrono::steady_clock::now() >= until) throw;
     }
-    pause_before_retry(std::min(attempt, longest_pause), {});
+    pause_before_retry(std::min(attempt, detail::longest_reconnect_pause), {});
   }
 }
 

@@ -4,6 +4,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "stash/batch_content.hpp"
@@ -67,10 +68,7 @@ class pending {
     if constexpr (!std::is_void_v<R>) return answer_->value();
   }
   /// The answer of a handle that ends here.
-  R get() && {
-    answer_->check();
-    if constexpr (!std::is_void_v<R>) return answer_->value();
-  }
+  R get() && { return std::as_const(*this).get(); }
   /// The answer, or why there is none.
   [[nodiscard]] expected<R> try_get() const {
     if (!ready()) return detail::typed_answer<R>::not_yet();

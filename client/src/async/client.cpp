@@ -19,7 +19,6 @@ client::~client() = default;
 
 // While nobody can be reached, again for as long as the options say and the call's limits allow.
 task<lease> client::acquire(call_limits how) {
-  constexpr int longest_pause = 6;  // 5 ms * 2^5
   auto until = steady_clock::now() + options_.reconnect_for;
   if (how.timeout) until = std::min(until, steady_clock::now() + *how.timeout);
   for (int attempt = 1;; attempt++) {
@@ -28,7 +27,8 @@ task<lease> client::acquire(call_limits how) {
     } catch (const connection_error&) {
       if (steady_clock::now() >= until || how.stop.stop_requested()) throw;
     }
-    co_await pause_before_retry(std::min(attempt, longest_pause), {}, how.stop);
+    co_await pause_before_retry(std::min(attempt, stash::detail::longest_reconnect_pause), {},
+                                how.stop);
   }
 }
 
