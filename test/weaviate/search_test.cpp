@@ -71,13 +71,21 @@ class live_searches : public testing::TestWithParam<dialect> {
     return read_search(live.server(), live.call(search_request(live.server(), query)));
   }
 
-  // The numbers of all objects that a filter lets through, in order.
-  std::vector<int> matching(const condition& filter) {
-    const std::array vector{1.0F, 1.0F, 0.0F};
+  // What it is given must outlive it.
+  search_query nearest(std::span<const float> vector, int limit,
+                       std::span<const std::string> properties = {}) const {
     search_query query;
     query.collection = name;
     query.vector = vector;
-    query.limit = 100;
+    query.limit = limit;
+    query.properties = properties;
+    return query;
+  }
+
+  // The numbers of all objects that a filter lets through, in order.
+  std::vector<int> matching(const condition& filter) {
+    const std::array vector{1.0F, 1.0F, 0.0F};
+    search_query query = nearest(vector, 100);
     query.filter = &filter;
     const search_result result = search(query);
     EXPECT_EQ(result.failed.verdict, verdict::done) << result.failed.message;
@@ -108,12 +116,8 @@ condition group(enum condition::kind is, std::vector<condition> parts) {
 TEST_P(live_searches, texts_alone_come_back_as_in_the_longer_form) {
   const std::array vector{3.0F, 1.0F, 0.0F};
   const std::vector<std::string> properties{"title", "lang"};
-  search_query query;
-  query.collection = name;
-  query.vector = vector;
-  query.limit = 4;
+  search_query query = nearest(vector, 4, properties);
   query.max_distance = 0.05;
-  query.properties = properties;
   const search_result longer = search(query);
   query.texts_only = true;
   const search_result shorter = search(query);
@@ -135,11 +139,7 @@ TEST_P(live_searches, texts_alone_come_back_as_in_the_longer_form) {
 TEST_P(live_searches, the_nearest_come_first_with_their_distances) {
   const std::array vector{3.0F, 1.0F, 0.0F};
   const std::vector<std::string> properties{"n", "tags"};
-  search_query query;
-  query.collection = name;
-  query.vector = vector;
-  query.limit = 3;
-  query.properties = properties;
+  search_query query = nearest(vector, 3, properties);
   search_result result = search(query);
   ASSERT_EQ(result.failed.verdict, verdict::done) << result.failed.message;
   ASSERT_EQ(result.hits.size(), 3U);
