@@ -57,6 +57,33 @@ TEST_F(queues, a_key_is_in_one_request_at_a_time) {
   EXPECT_EQ(queue.oldest_epoch(1), UINT32_MAX);
 }
 
+TEST_F(queues, the_oldest_change_is_known_whatever_the_order) {
+  const auto add_at = [&](const char* key, std::int64_t at) {
+    queue.add(1, false, "", key, {0, 1, 1, at});
+  };
+  EXPECT_EQ(queue.oldest_at(1), 0);
+  add_at("a", 30);
+  add_at("b", 0);  // a job's, made at no moment
+  EXPECT_EQ(queue.oldest_at(1), 30);
+  add_at("c", 10);
+  add_at("d", 20);
+  add_at("a", 10);
+  queue.add(2, false, "", "a", {0, 1, 1, 5});
+  EXPECT_EQ(queue.oldest_at(1), 10);
+  const auto taken = take(10);
+  ASSERT_EQ(taken.size(), 4U);
+  done(taken[2]);
+  EXPECT_EQ(queue.oldest_at(1), 10);  // that of a
+  queue.put_back(taken[0]);
+  EXPECT_EQ(queue.oldest_at(1), 10);
+  done(take(1)[0]);
+  EXPECT_EQ(queue.oldest_at(1), 20);
+  done(taken[3]);
+  EXPECT_EQ(queue.oldest_at(1), 0);
+  done(taken[1]);
+  EXPECT_EQ(queue.oldest_at(1), 0);
+}
+
 TEST_F(queues, what_was_refused_is_tried_again_when_it_changed_before_it_is_put_back) {
   add("a", 1, 1);
   const auto taken = take(1);

@@ -37,6 +37,8 @@ TEST_F(late, keys_are_held_as_long_again_as_the_request_lasted) {
   EXPECT_TRUE(requests.take_over(130 * second - 1).empty());
   const auto over = requests.take_over(130 * second);
   ASSERT_EQ(over.size(), 1U);
+  EXPECT_TRUE(requests.remembers(1));
+  EXPECT_FALSE(requests.remembers(2));
   EXPECT_EQ(over[0].sync, 1);
   EXPECT_EQ(over[0].keys.size(), 2U);
   EXPECT_EQ(requests.held(), 0U);

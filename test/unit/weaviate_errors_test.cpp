@@ -54,6 +54,19 @@ TEST(weaviate_errors, messages_about_one_object) {
   }
 }
 
+TEST(weaviate_errors, a_message_names_what_it_has_in_quotes) {
+  EXPECT_TRUE(names("tenant not active: 'c'", "c"));
+  EXPECT_TRUE(names("HTTP 500: tenant not found: \"t1\": more", "t1"));
+  EXPECT_TRUE(names(R"(tenant not found: \"zz\")", "zz"));
+  EXPECT_TRUE(names("'tt' and 't'", "t"));
+  EXPECT_FALSE(names("tenant not active: 'c'", "a"));
+  EXPECT_FALSE(names("tenant not active: 'abc'", "b"));
+  EXPECT_FALSE(names("tenant not active: 'ab'", "a"));
+  EXPECT_FALSE(names("tenant not active: 'c'", ""));
+  EXPECT_FALSE(names("c", "c"));
+  EXPECT_FALSE(names("", "c"));
+}
+
 TEST(weaviate_errors, the_message_decides_before_the_status) {
   const auto judged = [](const std::string& message) {
     return judge_failure(answered(500, R"({"code":"unknown","message":")" + message + "\"}"));

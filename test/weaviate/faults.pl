@@ -106,6 +106,16 @@ $sync->compare('before a very late upsert');
 wait_for_request('carried_out');
 $sync->compare_soon('a very late upsert');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM stash.vector_dead_letters()'), 0, 'no row was given up for it');
+# Of a synchronisation that has ended since, and been enabled again.
+late('an older version', 'BatchObjects', 7, 'UPDATE doc SET emb = ARRAY[id, 96, 3]::real[]', <<"SQL");
+SELECT stash.vector_sync_disable('doc');
+UPDATE doc SET emb = ARRAY[id, 97, 3]::real[];
+SELECT stash.vector_sync_enable('doc', 'emb', '{n}', '$doc');
+DELETE FROM doc WHERE id % 4 = 0;
+SQL
+$sync->compare('enabled again before the last request of the one before');
+wait_for_request('carried_out');
+$sync->compare_soon('... and after it');
 
 # While nothing gets through, the status says why, and the breaker spares the server.
 $proxy->faults({ match => '.', do => 'status', status => 503, body => '{"error":[{"message":"maintenance"}]}' });

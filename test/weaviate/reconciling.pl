@@ -90,6 +90,53 @@ is($found->('part', ', true'), $differences, 'with tenants: one in the tenant of
 $sync->compare('mended there');
 is($found->('part'), '', 'nothing differs there');
 
+# An object with a key that no row can have.
+my $stranger = { class => $doc, id => $id_of->($space, 'seven'), vector => [ 1, 2, 3 ], properties => { stash_key => 'seven' } };
+$weaviate->ask('POST', '/v1/objects', $stranger);
+$weaviate->ask('POST', '/v1/objects', { %$stranger, id => $id_of->($part_space, '1:5'), class => $part, tenant => 't0', vector => undef, vectors => { first => [ 1, 2 ] },
+    properties => { stash_key => '1:5' } });
+is($found->('doc', ', true'), "unreadable seven no row can have this key: it does not fit the primary key's type", 'a key that is no integer');
+is($found->('part', ', true'), "unreadable 1:5 t0 no row can have this key: it does not fit the primary key's type", 'half a key');
+$sync->compare('and both go');
+
+# What changes while the objects are compared: page by page they are listed, and then looked at again.
+my @ids = sort keys %{ $weaviate->objects($doc) };
+my $objects = $weaviate->objects($doc);
+my ($mended, $changed) = map { $objects->{$_}{properties}{stash_key} } @ids[ -1, -2 ];
+my ($listing, $first, $second) = map { $node->background_psql('postgres', on_error_stop => 1) } 1 .. 3;
+my $paused = sub { wait_until($node, "SELECT count(*) = 1 FROM pg_locks WHERE classid = 22437 AND mode = 'ShareLock' AND NOT granted") };
+$first->query_safe('SELECT pg_advisory_lock(22437, 14)');
+$listing->query_until(qr/begun/, "\\echo begun\nSET stash.pause_at = 'objects_listed';
+    SELECT difference, key, detail FROM stash.vector_reconcile('doc', true);\n\\echo over\n");
+$paused->();
+$weaviate->ask('PATCH', $path->($_), { class => $doc, properties => { stash_key => '99999' } }) for $mended, $changed;
+$weaviate->ask('POST', '/v1/objects', { class => $doc, id => $id_of->($space, 888888), vector => [ 1, 2, 3 ], properties => { stash_key => '888888' } });
+$second->query_until(qr/asked/, "\\echo asked\nSELECT pg_advisory_lock(22437, 14);\n");
+wait_until($node, "SELECT count(*) = 1 FROM pg_locks WHERE classid = 22437 AND mode = 'ExclusiveLock' AND NOT granted");
+$first->query_safe('SELECT pg_advisory_unlock(22437, 14)');
+$paused->();
+$node->safe_psql('postgres', "UPDATE doc SET title = 'mended' WHERE id = $mended; INSERT INTO doc (id, emb) VALUES (888888, '{1,2,3}')");
+is($node->safe_psql('postgres', "SELECT stash.vector_wait('doc')"), 't', 'while a page is looked at rows change');
+$second->quit;
+is($listing->query_until(qr/over/, ''), qq(different|$changed|property "stash_key"\nover\n), 'what has been mended since, and what was not');
+$_->quit for $listing, $first;
+$sync->compare('no object of a row was taken for a stranger');
+is($found->('doc'), '', 'nothing differs');
+
+# Another type of key, and other keys: changes that no trigger sees, and some that wait meanwhile.
+my $typed = StashWeaviate->unique_name('Typed');
+$node->safe_psql('postgres', <<"SQL");
+CREATE TABLE typed (id text PRIMARY KEY, emb real[]);
+INSERT INTO typed SELECT 'key ' || g, ARRAY[g, 1]::real[] FROM generate_series(1, 40) AS g;
+SELECT stash.vector_sync_enable('typed', 'emb', '{}', '$typed');
+SQL
+$sync->table('typed', $typed, 'id', '');
+$sync->compare('keys that are texts');
+$node->safe_psql('postgres', "BEGIN; UPDATE typed SET emb = '{1,1}' WHERE id < 'key 2'; DELETE FROM typed WHERE id > 'key 3';
+    ALTER TABLE typed ALTER id TYPE int USING substr(id, 5)::int; COMMIT");
+$sync->compare('keys that have become numbers');
+is($found->('typed'), '', 'nothing differs');
+
 # A dead letter is none; nor is what changes while it runs.
 $node->safe_psql('postgres', "UPDATE doc SET emb = '{1,2}' WHERE id = 20; UPDATE doc SET n = 9007199254740993 WHERE id = 21");
 is($found->('doc'), '', 'dead letters are no differences');
@@ -125,5 +172,5 @@ my $refused = sub {
 $refused->("BEGIN; UPDATE doc SET n = 3 WHERE id = 1; SELECT stash.vector_reconcile('doc')", qr/transaction of its own/, 'a transaction that has written');
 $refused->("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT stash.vector_reconcile('doc')", qr/transaction of its own/, 'one with an old snapshot');
 $refused->("SELECT stash.vector_reconcile('doc', collection => 'None')", qr/not synchronised/, 'a collection that is not fed');
-$weaviate->drop_collection($_) for $doc, $part;
+$weaviate->drop_collection($_) for $doc, $part, $typed;
 done_testing();

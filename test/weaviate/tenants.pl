@@ -12,7 +12,8 @@ use Test::More;
 my $weaviate = StashWeaviate->start;
 my $node = stash_node('tenants');
 my $sync = StashVectors->new($node, $weaviate);
-$sync->configure;
+my $proxy = $weaviate->proxy;
+$sync->configure($proxy->url);
 sub sql { my ($statement) = @_; return $node->safe_psql('postgres', $statement) }
 my $doc = StashWeaviate->unique_name('Doc');
 sql(<<"SQL");
@@ -86,6 +87,22 @@ $switch->('ACTIVE');
 sql("SELECT stash.vector_retry('doc')");
 $sync->compare('switched on again');
 is_deeply([ $reconciled->('') ], [ '', '' ], 'nothing differs');
+
+# A batch of many tenants meets one that is off: its rows are set aside at once, and the others go together.
+my $batches = { match => 'BatchObjects', do => 'delay', seconds => 0, bytes => 50 };
+$switch->('INACTIVE');
+$proxy->faults($batches);
+sql("UPDATE doc SET emb = ARRAY[id, 7]::real[] WHERE emb IS NOT NULL");
+my $others = "SELECT count(*) = 0 FROM stash.vector_sync_status() WHERE pending > retrying";
+wait_until($node, $others);
+cmp_ok($proxy->requests->{delay}, '<=', 4, 'a batch is not halved for the sake of a tenant');
+cmp_ok(sql('SELECT retrying FROM stash.vector_sync_status()'), '>', 20, '... whose rows wait');
+# It is known from then on, until it takes something again.
+sql("UPDATE doc SET emb = ARRAY[id, 8]::real[] WHERE emb IS NOT NULL");
+wait_until($node, $others);
+$switch->('ACTIVE');
+sql("SELECT stash.vector_retry('doc')");
+$sync->compare('many tenants, one of which was off');
 
 # A sweep passes by a tenant that is off.
 $switch->('INACTIVE');

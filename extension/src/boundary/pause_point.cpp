@@ -45,6 +45,8 @@ const char* name_of(pause_point point) {
       return "before_sweep";
     case pause_point::fork_read:
       return "fork_read";
+    case pause_point::objects_listed:
+      return "objects_listed";
   }
   return "";
 }

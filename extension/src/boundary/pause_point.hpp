@@ -23,6 +23,8 @@ enum class pause_point {
   part_stored = 11,     // a new part of a snapshot is in its table, its version is not yet
   before_sweep = 12,    // the collector knows dead parts and is about to own their pool
   fork_read = 13,       // a snapshot that is forked was read, its fork is not there yet
+  objects_listed =
+      14,  // vector_reconcile has listed a page of objects and not looked at them again
 };
 
 void pause_slow(pause_point point);

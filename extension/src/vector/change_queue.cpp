@@ -39,6 +39,9 @@ void change_queue::add(std::int32_t sync, bool has_tenant, std::string_view tena
   // A new change may be what makes it acceptable.
   if (!entry.in_flight) entry.refused.clear();
   of.open[ticket.epoch]++;
+  // The outbox is read in about the order in which it was written, so the last place is a good
+  // guess.
+  if (ticket.at != 0) of.moments.try_emplace(of.moments.end(), ticket.at, 0)->second++;
   tickets_++;
   if (entry.queued || entry.in_flight) return;
   entry.queued = true;
@@ -79,9 +82,13 @@ void change_queue::put_back(pending_key* key) {
 }
 
 void change_queue::close(std::int32_t sync, const change_ticket& ticket) {
-  auto& open = tables_[sync].open;
-  const auto found = open.find(ticket.epoch);
-  if (found != open.end() && --found->second == 0) open.erase(found);
+  const auto take_one = [](auto* counts, auto of) {
+    const auto found = counts->find(of);
+    if (found != counts->end() && --found->second == 0) counts->erase(found);
+  };
+  table& of = tables_[sync];
+  take_one(&of.open, ticket.epoch);
+  take_one(&of.moments, ticket.at);
   tickets_--;
 }
 
@@ -107,14 +114,9 @@ std::uint32_t change_queue::oldest_epoch(std::int32_t sync) const {
 }
 
 std::int64_t change_queue::oldest_at(std::int32_t sync) const {
-  std::int64_t oldest = 0;
-  for (const auto& [name, each] : keys_) {
-    if (each.sync != sync) continue;
-    for (const auto* list : {&each.waiting, &each.flying})
-      for (const change_ticket& ticket : *list)
-        if (ticket.at != 0 && (oldest == 0 || ticket.at < oldest)) oldest = ticket.at;
-  }
-  return oldest;
+  const auto found = tables_.find(sync);
+  if (found == tables_.end() || found->second.moments.empty()) return 0;
+  return found->second.moments.begin()->first;
 }
 
 }  // namespace stash

@@ -96,13 +96,14 @@ class change_queue {
 
   // The earliest epoch of which a change of this table is open; UINT32_MAX when none is.
   [[nodiscard]] std::uint32_t oldest_epoch(std::int32_t sync) const;
-  // When the oldest open change was made; 0 when none is open. Costs the number of waiting keys.
+  // When the oldest open change was made; 0 when none is open. O(1).
   [[nodiscard]] std::int64_t oldest_at(std::int32_t sync) const;
 
  private:
   struct table {
     std::list<pending_key*> order;
-    std::map<std::uint32_t, std::size_t> open;
+    std::map<std::uint32_t, std::size_t> open;    // tickets of an epoch
+    std::map<std::int64_t, std::size_t> moments;  // tickets of changes that were made then
     std::size_t keys = 0;
   };
   std::unordered_map<std::string, pending_key> keys_;

@@ -125,7 +125,9 @@ void after_alter_table(const AlterTableStmt* statement) {
         uncover_detached(relation, oid_of(castNode(PartitionCmd, command->def)->name));
         break;
       case AT_AlterColumnType:
+        // Of a key's column it changes keys without a trigger: objects stay under the old ones.
         wish_for_all(relation, change::backfill);
+        wish_for_all(relation, change::sweep);
         break;
       case AT_EnableTrig:
       case AT_EnableTrigAll:

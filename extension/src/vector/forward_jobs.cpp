@@ -7,6 +7,7 @@
 
 #include "session/statement.hpp"
 #include "vector/forwarder.hpp"
+#include "vector/row_values.hpp"
 
 #include "boundary/postgres.hpp"
 
@@ -214,6 +215,7 @@ void forwarder::look_for_strays(synced_table* table, const key_group& found) {
   std::string error;
   if (!in_transaction(
           [&] {
+            for (pending_key* key : found) key->key = database_text(key->key);
             const as_owner owner;
             (void)read_rows(table->config, table->source.get(), found, &finder);
             owner.finish();

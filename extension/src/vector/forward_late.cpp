@@ -28,13 +28,28 @@ void forwarder::release_late() {
     give_back(each.sync, each.keys);
 }
 
+// Who answers for the objects of a table: itself, or, when its synchronisation was ended, whoever
+// feeds its collection since; 0: nobody. The same table has the same ids there.
+std::int32_t forwarder::now_feeding(std::int32_t sync) const {
+  const auto found = tables_.find(sync);
+  if (found == tables_.end()) return 0;
+  if (!found->second.gone) return sync;
+  const sync_config& ended = found->second.config;
+  for (const auto& [id, table] : tables_)
+    if (!table.gone && table.config.collection == ended.collection &&
+        table.config.key_space == ended.key_space &&
+        table.config.tenant_column == ended.tenant_column)
+      return id;
+  return 0;
+}
+
 // Nobody waits for these: what was committed is there, and this is for what may have undone it.
 void forwarder::send_once_more() {
   late_.send_once_more(GetCurrentTimestamp(), [&](const remembered_key& key) {
-    const auto found = tables_.find(key.sync);
-    if (found == tables_.end() || found->second.gone) return true;
-    if (asleep(key.sync) || queue_.full()) return false;
-    queue_.add(key.sync, key.has_tenant, key.tenant, key.key, {ticket_of_late, epoch_, 0, 0});
+    const std::int32_t sync = now_feeding(key.sync);
+    if (sync == 0) return true;
+    if (asleep(sync) || queue_.full()) return false;
+    queue_.add(sync, key.has_tenant, key.tenant, key.key, {ticket_of_late, epoch_, 0, 0});
     return true;
   });
 }

@@ -62,6 +62,8 @@ void forwarder::adopt(std::map<std::int32_t, sync_config>* fresh) {
     if (table.gone || !table.source || !(table.config == config)) {
       // What is in flight was built by the old one, and is answered all the same.
       table.gone = false;
+      // Where its listing has come is said by a key of another kind.
+      if (!same_key(table.config, config)) table.backfill.begin_anew();
       table.config = std::move(config);
       table.source = std::make_unique<row_source>(table.config);
       table.collection = collection_state::unknown;
@@ -73,7 +75,8 @@ void forwarder::adopt(std::map<std::int32_t, sync_config>* fresh) {
     if (is_new && figures != nullptr) figures->settled_rows = 0;
   }
   std::erase_if(tables_, [&](const auto& each) {
-    return each.second.gone && each.second.flights == 0 && late_.held(each.first) == 0;
+    return each.second.gone && each.second.flights == 0 && late_.held(each.first) == 0 &&
+           !late_.remembers(each.first);
   });
 }
 

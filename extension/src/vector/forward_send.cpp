@@ -151,10 +151,22 @@ bool forwarder::send_table(synced_table* table) {
     table->groups.pop_front();
   } else {
     queue_.take(table->config.id, table->batch, &keys);
+    if (!table->refusing.empty()) set_refusing_apart(table, &keys);
   }
-  if (keys.empty()) return false;
+  if (keys.empty()) return !table->groups.empty();
   send_keys(table, keys);
   return true;
+}
+
+// Keys of tenants that took nothing the last time go in batches of their own, and after the others.
+void forwarder::set_refusing_apart(synced_table* table, key_group* keys) {
+  std::map<std::string_view, key_group> apart;
+  std::erase_if(*keys, [&](pending_key* key) {
+    const bool refusing = table->refusing.contains(key->tenant);
+    if (refusing) apart[key->tenant].push_back(key);
+    return refusing;
+  });
+  for (auto& [tenant, group] : apart) table->groups.push_back(std::move(group));
 }
 
 // What was sent to the same collection before the table's synchronisation was ended and enabled

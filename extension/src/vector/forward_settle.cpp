@@ -22,6 +22,9 @@ using weaviate::verdict;
 
 constexpr std::int64_t first_pause_ms = 250;
 constexpr std::int64_t longest_pause_ms = 30'000;
+// Tenants that take nothing: so many are found one after the other, and so many remembered.
+constexpr std::size_t named_one_by_one = 8;
+constexpr std::size_t most_refusing = 10'000;
 
 // Twice as long each time, and not all at once.
 std::int64_t pause_us(std::int64_t least_ms, int times) {
@@ -108,6 +111,7 @@ void forwarder::settle_batch(synced_table* table, flight* of, const http::respon
   std::int64_t there = 0;
   for (std::size_t i = 0; i < of->keys.size(); i++) {
     if (faulty[i]) continue;
+    if (!table->refusing.empty()) table->refusing.erase(of->keys[i]->tenant);
     finish(of->keys[i]);
     there++;
   }
@@ -150,6 +154,29 @@ void forwarder::fault(synced_table* table, pending_key* key, const weaviate::jud
   queue_.done(key, [&](const change_ticket& ticket) { settle_ticket(table->config.id, ticket); });
 }
 
+// A tenant takes nothing, and with it the whole batch was refused. The server's message names it:
+// its keys are tried again later, those of the others go together at once. Where that goes on, or
+// names nobody, each tenant gets a batch of its own.
+void forwarder::tenant_fault(synced_table* table, flight* of, const weaviate::judgement& judged) {
+  std::map<std::string_view, key_group> tenants;
+  for (pending_key* key : of->keys) tenants[key->tenant].push_back(key);
+  const auto named = std::find_if(tenants.begin(), tenants.end(), [&](const auto& each) {
+    return tenants.size() == 1 || weaviate::names(judged.message, each.first);
+  });
+  key_group others;
+  for (auto& [tenant, keys] : tenants) {
+    if (named != tenants.end() && tenant == named->first) {
+      if (table->refusing.size() < most_refusing) table->refusing.emplace(tenant);
+      for (pending_key* key : keys) fault(table, key, judged);
+    } else if (named == tenants.end() || table->refusing.size() > named_one_by_one) {
+      table->groups.push_back(std::move(keys));
+    } else {
+      others.insert(others.end(), keys.begin(), keys.end());
+    }
+  }
+  if (!others.empty()) table->groups.push_back(std::move(others));
+}
+
 // None of the batch is known to be there.
 void forwarder::whole_fault(synced_table* table, flight* of, const weaviate::judgement& judged) {
   note_error(table->config.id, judged.message);
@@ -160,18 +187,13 @@ void forwarder::whole_fault(synced_table* table, flight* of, const weaviate::jud
     for (pending_key* key : of->keys) finish(key);
     return;
   }
-  if (judged.verdict == verdict::split || judged.verdict == verdict::reject ||
-      (tenant && !removes && of->keys.size() > 1)) {
+  if (tenant) return tenant_fault(table, of, judged);
+  if (judged.verdict == verdict::split || judged.verdict == verdict::reject) {
     if (of->keys.size() == 1)
       return fault(table, of->keys[0], {verdict::reject, judged.cause, judged.message});
     const auto middle = of->keys.begin() + static_cast<std::ptrdiff_t>(of->keys.size() / 2);
     table->groups.emplace_back(of->keys.begin(), middle);
     table->groups.emplace_back(middle, of->keys.end());
-    return;
-  }
-  // Deletions are all of one tenant.
-  if (tenant) {
-    for (pending_key* key : of->keys) fault(table, key, judged);
     return;
   }
   let_go(of);

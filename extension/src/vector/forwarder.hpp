@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -49,6 +50,12 @@ struct vector_job {
   std::size_t outstanding = 0;
 
   [[nodiscard]] bool active() const { return !running.empty(); }
+  // The listing, from the first key.
+  void begin_anew() {
+    after.clear();
+    listed = false;
+    resumes = false;
+  }
 };
 
 enum class collection_state : std::uint8_t { unknown, asking, making, ready };
@@ -58,6 +65,8 @@ struct synced_table {
   std::unique_ptr<row_source> source;
   collection_state collection = collection_state::unknown;
   std::deque<key_group> groups;  // to be sent before anything is taken from the queue
+  // Tenants that a batch was refused for, and that have taken none since: their keys travel alone.
+  std::set<std::string> refusing;
   vector_job backfill;
   vector_job sweep;
   std::int64_t rests_until = 0;
@@ -165,6 +174,7 @@ class forwarder {
   bool send();
   bool send_table(synced_table* table);
   void send_keys(synced_table* table, const key_group& keys);
+  static void set_refusing_apart(synced_table* table, key_group* keys);
   void submit(synced_table* table, flight made, http::request request);
   void probe();
   void look_at_collection(synced_table* table);
@@ -181,6 +191,7 @@ class forwarder {
   bool ask_for_backfill(synced_table* table);
   void fault(synced_table* table, pending_key* key, const weaviate::judgement& judged);
   void whole_fault(synced_table* table, flight* of, const weaviate::judgement& judged);
+  void tenant_fault(synced_table* table, flight* of, const weaviate::judgement& judged);
   void finish(pending_key* key);
   void settle_ticket(std::int32_t sync, const change_ticket& ticket);
   [[nodiscard]] static bool is_resting(const synced_table& table);
@@ -194,6 +205,7 @@ class forwarder {
   void let_go(flight* of);
   void give_back(std::int32_t sync, const key_group& keys);
   void release_late();
+  [[nodiscard]] std::int32_t now_feeding(std::int32_t sync) const;
   void send_once_more();
 
   struct failure {

@@ -32,6 +32,11 @@ std::size_t late_requests::held(std::int32_t sync) const {
       held_.begin(), held_.end(), [&](const held_request& each) { return each.sync == sync; }));
 }
 
+bool late_requests::remembers(std::int32_t sync) const {
+  return std::any_of(remembered_.begin(), remembered_.end(),
+                     [&](const auto& each) { return each.second.sync == sync; });
+}
+
 std::int64_t late_requests::next() const {
   std::int64_t next = INT64_MAX;
   for (const held_request& each : held_) next = std::min(next, each.until);

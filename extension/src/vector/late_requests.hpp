@@ -55,6 +55,8 @@ class late_requests {
   [[nodiscard]] std::size_t held(std::int32_t sync) const;
   [[nodiscard]] std::size_t held() const { return held_.size(); }
   [[nodiscard]] std::size_t remembered() const { return remembered_.size(); }
+  // Whether a key of this table is. Costs the number that are remembered.
+  [[nodiscard]] bool remembers(std::int32_t sync) const;
   // When the next of the held ones is over; INT64_MAX when there are none.
   [[nodiscard]] std::int64_t next() const;
 

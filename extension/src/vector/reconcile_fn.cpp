@@ -6,11 +6,15 @@
 // every other change.
 //
 // From the table's side, key by key, rows whose objects are missing or different; from the
-// server's, id by id, objects that no row has. A page of each lies in memory at a time.
+// server's, id by id, objects that no row has. A page of each lies in memory at a time. Objects
+// whose id is not that of the key they carry, strangers, are compared with the ids of all rows
+// before they are called foreign: somebody may have changed the key in the object of a living row,
+// and a repair deletes strangers by their ids, without a look at the table.
 //
 // While it runs, rows change. What a page shows is therefore only a suspicion, and is looked at
 // again: the object, then its row; then a wait until all that was committed before has arrived;
 // then the object, then its row. It is a difference when row and object are the same both times.
+// The repair of a key is a change like any other: its row is read anew when it is sent.
 #include "vector/object_difference.hpp"
 
 #include <array>
@@ -22,11 +26,13 @@
 
 #include "boundary/guard.hpp"
 #include "boundary/ownership.hpp"
+#include "boundary/pause_point.hpp"
 #include "cache/arguments.hpp"
 #include "cache/rows.hpp"
 #include "session/statement.hpp"
 #include "vector/outbox.hpp"
 #include "vector/row_source.hpp"
+#include "vector/row_values.hpp"
 #include "vector/server_call.hpp"
 #include "vector/shared.hpp"
 #include "weaviate/about.hpp"
@@ -34,7 +40,6 @@
 #include "boundary/postgres.hpp"
 
 extern "C" {
-#include "mb/pg_wchar.h"
 #include "utils/tuplestore.h"
 }
 
@@ -46,6 +51,7 @@ constexpr int ids_a_page = 1000;
 constexpr std::int64_t patience_us = 60'000'000;
 // Ids of altered objects that are remembered, so that they are not taken for foreign ones as well.
 constexpr std::size_t most_altered = 1'000'000;
+constexpr std::size_t most_strangers = 100'000;
 
 statement syncs_to_compare{
     "SELECT s.collection FROM stash.vector_syncs_of($1, $2) AS k (sync)"
@@ -59,7 +65,8 @@ statement dead_letter{
     {INT4OID, TEXTOID, TEXTOID}};
 
 struct seen_row {
-  bool there = false;  // a row of this key and tenant that has an object
+  bool there = false;        // a row of this key and tenant that has an object
+  bool can_be_there = true;  // the key is one that a row can have
   TransactionId version = InvalidTransactionId;
   row_image image;
 };
@@ -89,6 +96,7 @@ struct reconcile_state {
   std::vector<std::string> all_vectors;
   std::set<std::array<std::uint8_t, 16>> altered;  // ids
   std::set<std::string> inactive;                  // tenants that are switched off
+  std::map<std::array<std::uint8_t, 16>, suspect> strangers;
   // Of a page.
   std::vector<suspect> page;
   std::vector<suspect> suspects;
@@ -144,6 +152,9 @@ class row_keeper final : public row_visitor {
     seen.version = row.version;
     seen.image = image_of_object(row.object);
     return true;
+  }
+  void cannot_be(std::size_t request) override {
+    (*rows_)[state->places[request]].can_be_there = false;
   }
 
  private:
@@ -217,6 +228,10 @@ const char* difference_at(const look& seen, std::size_t index) {
   const seen_row& row = seen.rows[index];
   const auto& object = seen.objects[index];
   if (!row.there && !object) return nullptr;
+  if (!row.can_be_there) {
+    state->text = "no row can have this key: it does not fit the primary key's type";
+    return "unreadable";
+  }
   if (!row.there) {
     state->text = "no row with an embedding has this object";
     return "foreign";
@@ -262,10 +277,29 @@ bool same_objects(const std::optional<weaviate::search_hit>& one,
   return one.has_value() == two.has_value() && (!one || same_object(*one, *two));
 }
 
+// The key that an object carries, in UTF-8; empty when it has none.
+std::string key_of(const weaviate::search_hit& hit) {
+  const nlohmann::json properties = nlohmann::json::parse(hit.properties, nullptr, false);
+  if (!properties.is_object()) return {};
+  const auto key = properties.find("stash_key");
+  return key != properties.end() && key->is_string() ? key->get<std::string>() : std::string();
+}
+
+// Whose an object is, by the key that it carries.
+void name_suspect(suspect* each, const weaviate::search_hit& hit) {
+  each->key = key_of(hit);
+  each->key = database_text(each->key);
+  each->is_object = object_id_of(state->config, each->key) != each->id;
+}
+
 // Of what looked wrong, what is wrong.
 void confirm(const report& to) {
   if (state->suspects.empty()) return;
   see_objects(state->suspects, &state->first.objects);
+  // A stranger may have become the row's object again since it was listed.
+  for (std::size_t i = 0; i < state->suspects.size(); i++)
+    if (state->suspects[i].is_object && state->first.objects[i])
+      name_suspect(&state->suspects[i], *state->first.objects[i]);
   see_rows(state->suspects, &state->first.rows);
   wait_for_changes();
   see_objects(state->suspects, &state->second.objects);
@@ -282,8 +316,10 @@ void confirm(const report& to) {
     if (kind == nullptr || (!state->second.objects[i] && is_dead_letter(each))) continue;
     if (std::strcmp(kind, "different") == 0 && state->altered.size() < most_altered)
       state->altered.insert(each.id.bytes);
-    if (each.is_object) state->text = "not an object of this table";
-    add_difference(to, kind, each);
+    if (each.is_object)
+      state->strangers.emplace(each.id.bytes, each);
+    else
+      add_difference(to, kind, each);
   }
   MemoryContextSwitchTo(outer);
   MemoryContextDelete(memory);
@@ -330,17 +366,24 @@ void compare_rows(const report& to) {
   }
 }
 
-// The key that an object carries, in the database's encoding; empty when it has none.
-std::string key_of(const weaviate::search_hit& hit) {
-  const nlohmann::json properties = nlohmann::json::parse(hit.properties, nullptr, false);
-  if (!properties.is_object()) return {};
-  const auto key = properties.find("stash_key");
-  return key != properties.end() && key->is_string() ? key->get<std::string>() : std::string();
-}
-
-void to_server_encoding(std::string* key) {
-  if (GetDatabaseEncoding() == PG_UTF8) return;
-  *key = pg_any_to_server(key->c_str(), static_cast<int>(key->size()), PG_UTF8);
+// Strangers are foreign, but for those with the id of a row: these are its objects, with another
+// key in them. O(rows) when there are any.
+void judge_strangers(const report& to) {
+  if (state->strangers.empty()) return;
+  state->last_key.clear();
+  while (next_keys()) {
+    CHECK_FOR_INTERRUPTS();
+    for (const suspect& row : state->page) {
+      const auto found = state->strangers.find(row.id.bytes);
+      if (found == state->strangers.end() || found->second.tenant != row.tenant) continue;
+      state->strangers.erase(found);
+      state->suspects.push_back(row);
+    }
+    confirm(to);
+  }
+  state->text = "not an object of this table";
+  for (const auto& [id, each] : state->strangers) add_difference(to, "foreign", each);
+  state->strangers.clear();
 }
 
 // Objects of a tenant that no row has.
@@ -363,18 +406,17 @@ void compare_objects(const report& to, const std::string& tenant) {
       suspect& each = state->page.emplace_back();
       each.tenant = tenant;
       each.id = hit.id;
-      each.key = key_of(hit);
-      to_server_encoding(&each.key);
-      if (object_id_of(state->config, each.key) == each.id) continue;
-      each.is_object = true;
+      name_suspect(&each, hit);
       // Altered so that it names another key: its row has been reported.
-      if (state->altered.contains(each.id.bytes)) state->page.pop_back();
+      if (each.is_object && state->altered.contains(each.id.bytes)) state->page.pop_back();
     }
+    pause_here(pause_point::objects_listed);
     if (count > 0) query.after = state->found.hits.back().id;
     see_rows(state->page, &state->first.rows);
     for (std::size_t i = 0; i < state->page.size(); i++)
       if (!state->first.rows[i].there) state->suspects.push_back(state->page[i]);
     confirm(to);
+    if (state->strangers.size() >= most_strangers) judge_strangers(to);
     if (count < ids_a_page) return;
   }
 }
@@ -402,6 +444,7 @@ void compare_collection(const report& to, Oid relation, const std::string& colle
   state->config = {};
   state->altered.clear();
   state->inactive.clear();
+  state->strangers.clear();
   const as_owner owner;
   (void)load_sync_of(relation, collection.c_str(), nullptr, &state->config);
   owner.finish();
@@ -423,6 +466,7 @@ void compare_collection(const report& to, Oid relation, const std::string& colle
   wait_for_changes();
   compare_rows(to);
   compare_all_objects(to);
+  judge_strangers(to);
 }
 
 void check_transaction() {

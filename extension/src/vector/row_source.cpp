@@ -244,22 +244,99 @@ found_row read_found(const sync_config& config, const std::vector<pending_key*>&
   return row;
 }
 
-// The keys as one array of texts for each column.
-void key_arrays(const std::vector<pending_key*>& keys, int columns, Datum* arrays) {
-  const std::size_t count = keys.size();
-  auto* items = zeroed<Datum>(count * static_cast<std::size_t>(columns));
-  for (std::size_t i = 0; i < count; i++) {
-    const auto parts = key_parts(keys[i]->key, columns);
-    for (int j = 0; j < columns; j++) {
-      const std::string_view part = parts ? (*parts)[static_cast<std::size_t>(j)] : "";
-      items[static_cast<std::size_t>(j) * count + i] =
-          PointerGetDatum(cstring_to_text_with_len(part.data(), static_cast<int>(part.size())));
-    }
+// The texts of the keys' columns, key by key; nullptr where an image is not one of so many columns.
+char** key_texts(const std::vector<pending_key*>& keys, int columns) {
+  auto** texts = zeroed<char*>(keys.size() * static_cast<std::size_t>(columns));
+  char** next = texts;
+  for (const pending_key* key : keys) {
+    const auto parts = key_parts(key->key, columns);
+    for (int j = 0; j < columns; j++, next++)
+      if (parts) {
+        const std::string_view part = (*parts)[static_cast<std::size_t>(j)];
+        *next = pnstrdup(part.data(), part.size());
+      }
   }
-  for (int j = 0; j < columns; j++)
-    arrays[j] =
-        PointerGetDatum(construct_array(items + static_cast<std::size_t>(j) * count,
-                                        static_cast<int>(count), TEXTOID, -1, false, TYPALIGN_INT));
+  return texts;
+}
+
+bool is_data_error(int code) {
+  const int category = ERRCODE_TO_CATEGORY(code);
+  return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+         category == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+}
+
+struct column_input {
+  FmgrInfo function;
+  Oid parameter;
+  std::int32_t modifier;
+};
+
+// Takes the texts away of keys that the columns' types refuse. Their input functions raise errors
+// then, so they are called in a subtransaction: one, and another for every key that is refused.
+void drop_impossible(const sync_config& config, std::size_t keys, char** texts) {
+  const std::size_t columns = config.key.size();
+  auto* inputs = zeroed<column_input>(columns);
+  for (std::size_t j = 0; j < columns; j++) {
+    Oid function = InvalidOid;
+    getTypeInputInfo(config.key[j].type_oid, &function, &inputs[j].parameter);
+    fmgr_info(function, &inputs[j].function);
+    inputs[j].modifier = config.key[j].modifier;
+  }
+  const MemoryContext memory = CurrentMemoryContext;
+  const ResourceOwner resources = CurrentResourceOwner;
+  // On the heap, for it is read after a jump.
+  auto* at = zeroed<std::size_t>(1);
+  while (*at < keys) {
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(memory);
+    PG_TRY();
+    {
+      for (; *at < keys; ++*at)
+        for (std::size_t j = 0; j < columns; j++)
+          if (char* text = texts[*at * columns + j])
+            (void)InputFunctionCall(&inputs[j].function, text, inputs[j].parameter,
+                                    inputs[j].modifier);
+      ReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+      MemoryContextSwitchTo(memory);
+      ErrorData* data = CopyErrorData();
+      if (!is_data_error(data->sqlerrcode)) PG_RE_THROW();
+      FlushErrorState();
+      FreeErrorData(data);
+      RollbackAndReleaseCurrentSubTransaction();
+      for (std::size_t j = 0; j < columns; j++) texts[*at * columns + j] = nullptr;
+      ++*at;
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(memory);
+    CurrentResourceOwner = resources;
+  }
+}
+
+// The keys as one array of texts for each column, NULL for those that no row can have.
+void key_arrays(const sync_config& config, const std::vector<pending_key*>& keys,
+                row_visitor* visitor, Datum* arrays) {
+  const std::size_t count = keys.size();
+  const std::size_t columns = config.key.size();
+  char** texts = key_texts(keys, static_cast<int>(columns));
+  drop_impossible(config, count, texts);
+  auto* items = zeroed<Datum>(count);
+  auto* nulls = zeroed<bool>(count);
+  int dimension = static_cast<int>(count);
+  int lower_bound = 1;
+  for (std::size_t j = 0; j < columns; j++) {
+    for (std::size_t i = 0; i < count; i++) {
+      const char* text = texts[i * columns + j];
+      nulls[i] = text == nullptr;
+      items[i] = nulls[i] ? 0 : CStringGetTextDatum(text);
+    }
+    arrays[j] = PointerGetDatum(construct_md_array(items, nulls, 1, &dimension, &lower_bound,
+                                                   TEXTOID, -1, false, TYPALIGN_INT));
+  }
+  for (std::size_t i = 0; i < count; i++)
+    if (texts[i * columns] == nullptr) visitor->cannot_be(i);
 }
 
 bool visit_rows(const sync_config& config, const std::vector<pending_key*>& keys, Portal portal,
@@ -302,7 +379,7 @@ bool read_rows(const sync_config& config, row_source* source, const std::vector<
   const role_before before = become_owner(config);
   const auto columns = static_cast<int>(config.key.size());
   Datum arrays[INDEX_MAX_KEYS];
-  key_arrays(keys, columns, arrays);
+  key_arrays(config, keys, visitor, arrays);
   SPIPlanPtr plan = plan_of(&source->rows_plan, source->rows_text, columns, TEXTARRAYOID, false);
   Portal portal = SPI_cursor_open(nullptr, plan, arrays, nullptr, true);
   const bool all = visit_rows(config, keys, portal, visitor);

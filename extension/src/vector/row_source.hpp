@@ -43,11 +43,14 @@ struct found_row {
   TransactionId version;    // another one for every version of the row
 };
 
-// Reads the rows of keys in order until `visit` says enough. Returns how many keys were looked at:
-// of those, keys for which nothing was visited have no row.
+// Reads the rows of keys in order until `visit` says enough: keys for which nothing was visited
+// have no row.
 class row_visitor {
  public:
   virtual bool visit(const found_row& row) = 0;
+  // A key that no row can have, for its text is no value of the column's type: a stranger's, or one
+  // of before the type was altered. Called before the rows are read.
+  virtual void cannot_be(std::size_t) {}
 
  protected:
   ~row_visitor() = default;

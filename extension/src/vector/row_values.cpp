@@ -193,6 +193,22 @@ const char* utf8_text(const char* text, std::size_t size, std::string_view* resu
   return nullptr;
 }
 
+const char* database_text(std::string_view utf8) {
+  if (utf8.find('\0') != std::string_view::npos) return "";
+  char* source = pnstrdup(utf8.data(), utf8.size());
+  const int encoding = GetDatabaseEncoding();
+  if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII) return source;
+  const Oid conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+  if (!OidIsValid(conversion)) return "";
+  const int size = static_cast<int>(utf8.size());
+  const int room = size * MAX_CONVERSION_GROWTH + 1;
+  auto* text = static_cast<unsigned char*>(palloc(static_cast<std::size_t>(room)));
+  const int done = pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding,
+                                                 reinterpret_cast<unsigned char*>(source), size,
+                                                 text, room, true);
+  return done == size ? reinterpret_cast<const char*>(text) : "";
+}
+
 const char* property_value(Datum value, Oid type, property* into) {
   const Oid base = getBaseType(type);
   const Oid element = get_element_type(base);

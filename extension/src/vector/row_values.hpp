@@ -23,6 +23,10 @@ namespace stash {
 // Text in UTF-8; a fault when it is none.
 const char* utf8_text(const char* text, std::size_t size, std::string_view* result);
 
+// Text in UTF-8, of which nothing is known but that, in the database's encoding; empty when that
+// has no such text.
+const char* database_text(std::string_view utf8);
+
 // `property->name` is the caller's. The value is not NULL.
 const char* property_value(Datum value, Oid type, weaviate::property* property);
 

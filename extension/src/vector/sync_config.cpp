@@ -107,7 +107,8 @@ void read_key(Relation open, sync_config* config) {
     const FormData_pg_attribute* column = TupleDescAttr(shape, key.numbers[i] - 1);
     const char* type = format_type_with_typemod(column->atttypid, column->atttypmod);
     const char* schema = operator_schema(compat::primary_key_index(open), i);
-    config->key.push_back({NameStr(column->attname), type, schema});
+    config->key.push_back(
+        {NameStr(column->attname), type, schema, column->atttypid, column->atttypmod});
   }
   if (key.count == 0) config->problem = "the table has no primary key";
 }
@@ -153,17 +154,17 @@ void read_row(std::uint64_t row, sync_config* config) {
 
 }  // namespace
 
+bool same_key(const sync_config& one, const sync_config& two) {
+  return std::ranges::equal(one.key, two.key, [](const key_column& a, const key_column& b) {
+    return a.name == b.name && a.type == b.type;
+  });
+}
+
 bool sync_config::operator==(const sync_config& other) const {
   const auto same_columns = [](const auto& one, const auto& two) {
     if (one.size() != two.size()) return false;
     for (std::size_t i = 0; i < one.size(); i++)
       if (one[i].column != two[i].column || one[i].name != two[i].name) return false;
-    return true;
-  };
-  const auto same_key = [&] {
-    if (key.size() != other.key.size()) return false;
-    for (std::size_t i = 0; i < key.size(); i++)
-      if (key[i].name != other.key[i].name || key[i].type != other.key[i].type) return false;
     return true;
   };
   return relation == other.relation && owner == other.owner && table == other.table &&
@@ -172,7 +173,7 @@ bool sync_config::operator==(const sync_config& other) const {
          consistency == other.consistency && replication_factor == other.replication_factor &&
          paused == other.paused && dropped == other.dropped && problem == other.problem &&
          same_columns(vectors, other.vectors) && same_columns(properties, other.properties) &&
-         same_key();
+         same_key(*this, other);
 }
 
 void load_sync_configs(std::map<std::int32_t, sync_config>* configs) {

@@ -29,6 +29,8 @@ struct key_column {
   std::string name;
   std::string type;    // as SQL writes it
   std::string schema;  // of the operators that compare it, quoted
+  Oid type_oid;
+  std::int32_t modifier;
 };
 
 struct sync_config {
@@ -57,6 +59,9 @@ struct sync_config {
 
   bool operator==(const sync_config& other) const;
 };
+
+// Whether keys of the one are keys of the other: their columns and types.
+bool same_key(const sync_config& one, const sync_config& two);
 
 // Reads all of them; inside as_owner, in a transaction.
 void load_sync_configs(std::map<std::int32_t, sync_config>* configs);

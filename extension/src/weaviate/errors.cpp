@@ -227,6 +227,19 @@ judgement judge_failure(const http::response& answer) {
   return judged;
 }
 
+bool names(std::string_view message, std::string_view name) {
+  constexpr std::string_view quotes = "\"'";
+  for (std::size_t at = message.find(name, 1); at != std::string_view::npos && !name.empty();
+       at = message.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    // A quote inside of a quoted text comes after a backslash.
+    if (end < message.size() && quotes.find(message[at - 1]) != std::string_view::npos &&
+        (message[end] == '\\' || message[end] == message[at - 1]))
+      return true;
+  }
+  return false;
+}
+
 const char* name_of(verdict verdict) {
   switch (verdict) {
     case verdict::done:

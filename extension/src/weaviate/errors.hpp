@@ -73,6 +73,9 @@ std::string message_of(std::string_view body);
 // replaced: fit for a log, a table, or an error.
 std::string readable(std::string_view text, std::size_t most = 500);
 
+// Whether a message has this name in it, in quotes of either kind.
+bool names(std::string_view message, std::string_view name);
+
 const char* name_of(verdict verdict);
 const char* name_of(cause cause);
 
