@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::int64_t poll_us = 1'000'000;
 constexpr std::int64_t gather_us = 10'000;
+constexpr std::int64_t busy_gather_us = 40'000;
+// Ten times what it takes to pass over a page.
+constexpr std::int64_t page_gather_us = 5;
 
 statement known_sync{"SELECT 1 FROM stash.vector_sync WHERE id = $1", 1, {INT4OID}};
 statement due_failures{
@@ -106,12 +109,25 @@ void forwarder::make_room() {
 }
 
 // The first commit after a while is read at once. Those that follow it closely are read together:
-// scans one after the other would take a processor from those who commit.
+// scans one after the other would take a processor from those who commit. Each passes over every
+// page that there is, so the more of them, the rarer they are; and while nothing can be sent of any
+// table, which may be long, commits are no reason for one.
 std::int64_t forwarder::next_scan_at() const {
   const std::int64_t now = GetCurrentTimestamp();
   if (scanned_at_ > now) return now;
-  const bool told = my_vector_slot()->dirty.load() != 0;
-  return scanned_at_ + (told || !complete_ ? gather_us : poll_us);
+  const bool told = my_vector_slot()->dirty.load() != 0 || !complete_;
+  if (!told || !any_awake()) return scanned_at_ + poll_us;
+  std::size_t pages = 0;
+  for (const leaf_state& leaf : leaves_) pages += leaf.pages();
+  const std::int64_t cost = static_cast<std::int64_t>(pages) * page_gather_us;
+  // What is read while the server is busy waits for it anyway.
+  const std::int64_t least = flights_.empty() ? gather_us : busy_gather_us;
+  return scanned_at_ + std::clamp(cost, least, poll_us);
+}
+
+bool forwarder::any_awake() const {
+  return std::any_of(tables_.begin(), tables_.end(),
+                     [&](const auto& each) { return !each.second.gone && !asleep(each.first); });
 }
 
 // Backlog is read again when there is room for a good part of it.

@@ -15,6 +15,7 @@ constexpr std::size_t most_bytes = 8'000'000;
 constexpr std::size_t most_deletes = 1000;
 constexpr std::size_t most_objects = 1000;
 constexpr std::size_t least_objects = 50;
+constexpr std::size_t enough_for_a_batch = 200;
 
 enum class fate : std::uint8_t { unseen, sent, absent, elsewhere, refused };
 
@@ -83,7 +84,10 @@ class batch_builder final : public row_visitor {
 void forwarder::submit(synced_table* table, flight made, http::request request) {
   made.sync = table == nullptr ? 0 : table->config.id;
   made.bytes = request.body.size();
-  if (table != nullptr) table->flights++;
+  if (table != nullptr) {
+    table->flights++;
+    table->sent_at = GetCurrentTimestamp();
+  }
   const std::uint64_t id = engine_.submit(std::move(request));
   flights_.emplace(id, std::move(made));
   if (vector_slot* slot = my_vector_slot())
@@ -149,6 +153,8 @@ bool forwarder::send_table(synced_table* table) {
   if (!table->groups.empty()) {
     keys = std::move(table->groups.front());
     table->groups.pop_front();
+  } else if (gathers(*table)) {
+    return false;
   } else {
     queue_.take(table->config.id, table->batch, &keys);
     if (!table->refusing.empty()) set_refusing_apart(table, &keys);
@@ -156,6 +162,13 @@ bool forwarder::send_table(synced_table* table) {
   if (keys.empty()) return !table->groups.empty();
   send_keys(table, keys);
   return true;
+}
+
+// Single commits that come while the server is at work are sent together: many small requests cost
+// it and us more than a few large ones. Not for long, and not when nothing is under way.
+bool forwarder::gathers(const synced_table& table) const {
+  return table.flights > 0 && queue_.waiting(table.config.id) < enough_for_a_batch &&
+         GetCurrentTimestamp() < table.sent_at + longest_gather_us;
 }
 
 // Keys of tenants that took nothing the last time go in batches of their own, and after the others.

@@ -79,7 +79,12 @@ int forwarder::rest_ms() const {
   // A look that waits for room is due when an answer has made some.
   const int ms =
       waits_for_room() ? 1000 : static_cast<int>(std::clamp<std::int64_t>(scan, 0, 1000));
-  return due < 0 ? ms : std::min(due, ms);
+  // A batch that is being gathered is sent when nothing more has come for it.
+  const bool gathering = std::any_of(tables_.begin(), tables_.end(), [&](const auto& each) {
+    return each.second.flights > 0 && queue_.waiting(each.first) > 0;
+  });
+  const int most = gathering ? static_cast<int>(longest_gather_us / 2000) : 1000;
+  return std::min({due < 0 ? most : due, ms, most});
 }
 
 int forwarder::pause_ms() const {

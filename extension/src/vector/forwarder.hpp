@@ -76,6 +76,7 @@ struct synced_table {
   std::int64_t counted_at = 0;
   std::size_t batch = 200;
   std::size_t flights = 0;
+  std::int64_t sent_at = 0;
   std::int64_t retrying = 0;  // keys in stash.vector_failure that are not dead
   bool gone = false;          // not configured any more
 };
@@ -96,6 +97,9 @@ struct flight {
 
 class forwarder {
  public:
+  // How long a batch that is not full waits for one that is under way.
+  static constexpr std::int64_t longest_gather_us = 80'000;
+
   forwarder();
   // One run of the worker's task; true when more waits.
   bool run(worker::task_context& context);
@@ -151,6 +155,7 @@ class forwarder {
   void drop_rows_of(std::int32_t sync);
   // forward_read.cpp
   [[nodiscard]] std::int64_t next_scan_at() const;
+  [[nodiscard]] bool any_awake() const;
   [[nodiscard]] bool waits_for_room() const;
   void make_room();
   void scan();
@@ -180,6 +185,7 @@ class forwarder {
   void look_at_collection(synced_table* table);
   void submit_deletes(synced_table* table, const key_group& keys);
   void learn_dimensions(synced_table* table);
+  [[nodiscard]] bool gathers(const synced_table& table) const;
   [[nodiscard]] bool succeeds_another(const synced_table& table) const;
   [[nodiscard]] bool deletable(const synced_table& table, const pending_key& key) const;
   friend class batch_builder;
