@@ -125,9 +125,11 @@ std::int64_t forwarder::next_scan_at() const {
   return scanned_at_ + std::clamp(cost, least, poll_us);
 }
 
+// Without a table that is known, rows in the outbox tell of one that is not.
 bool forwarder::any_awake() const {
-  return std::any_of(tables_.begin(), tables_.end(),
-                     [&](const auto& each) { return !each.second.gone && !asleep(each.first); });
+  return tables_.empty() || std::any_of(tables_.begin(), tables_.end(), [&](const auto& each) {
+           return !each.second.gone && !asleep(each.first);
+         });
 }
 
 // Backlog is read again when there is room for a good part of it.
@@ -156,6 +158,10 @@ void forwarder::scan() {
             for (int leaf = 0; leaf < outbox_leaves && complete; leaf++)
               complete = scan_leaf(leaf, &leaves_[leaf], take, sleeps);
             read_failures();
+            // Of a table that came with a restore, whoever waits for it may be the first to tell.
+            for (int i = 0; i < vector_waiters; i++)
+              if (asked[i] != 0 && !tables_.contains(places[i].sync) && is_new_sync(places[i].sync))
+                asked[i] = 0;
           },
           &error)) {
     slot->dirty = 1;
