@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <hiredis/hiredis.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <optional>
@@ -112,6 +113,13 @@ class redis_link {
   redis_link(const redis_link&) = delete;
   redis_link& operator=(const redis_link&) = delete;
 
+  pid_t process() const {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (getsockopt(handle_->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+      throw std::runtime_error("hiredis: nobody knows the server's process");
+    return peer.pid;
+  }
   void send(const std::string& key) {
     redisAppendCommand(handle_, "GET %b", key.data(), key.size());
   }
@@ -236,6 +244,11 @@ contestant libpq_pipelines_of_sql(const std::shared_ptr<stash::client>& on) {
     });
     return found;
   });
+}
+
+std::vector<pid_t> serving_processes(const servers& where,
+                                     const std::shared_ptr<stash::client>& on) {
+  return {on->connections().acquire()->server_process(), redis_link(where.redis_socket).process()};
 }
 
 contestant hiredis_gets(const servers& where, value_form form) {

@@ -2,7 +2,10 @@
 // another, or 100 of them at once. Each of these is a contestant of the table `client`.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
+#include <vector>
 
 #include "contestants.hpp"
 #include "series.hpp"
@@ -38,5 +41,9 @@ contestant libpq_pipelines_of_sql(const std::shared_ptr<stash::client>& on);
 // hiredis with GET.
 contestant hiredis_gets(const servers& where, value_form form);
 contestant hiredis_pipelines(const servers& where, value_form form);
+
+// The processes that answer: the one behind the client's connection, and Redis.
+std::vector<pid_t> serving_processes(const servers& where,
+                                     const std::shared_ptr<stash::client>& on);
 
 }  // namespace stash::bench

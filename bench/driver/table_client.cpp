@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "client_loops.hpp"
+#include "one_processor.hpp"
 #include "tables.hpp"
 
 namespace stash::bench {
@@ -29,13 +30,14 @@ double since(steady::time_point begun) {
 }
 
 // The contestants here differ by a few hundredths, less than the machine does from one second to
-// the next: turns must be short, and many.
+// the next: turns must be short, and many; see also one_processor.hpp.
 pace many_short_rounds(const options& chosen) {
   return {.warm_up = 0.5, .seconds = 0.02, .rounds = chosen.quick ? 150 : 510};
 }
 
 void print_requests(table_run& run, const std::shared_ptr<stash::client>& on) {
   const servers& where = run.chosen.where;
+  const one_processor together(serving_processes(where, on));
   markdown_table table({"request", "client", "libpq by hand", "hiredis", "/ libpq", "/ hiredis",
                         "µs of processor: client, libpq"});
   const auto add = [&](const std::string& what, std::vector<contestant> contestants) {
@@ -59,9 +61,10 @@ void print_requests(table_run& run, const std::shared_ptr<stash::client>& on) {
   add("pipeline of 100 statements of one's own",
       {client_pipelines_of_sql(on), libpq_pipelines_of_sql(on),
        hiredis_pipelines(where, value_form::text)});
-  table.print(run.titled("The C++ client, one thread: gets a second"),
-              "The first ratio: client to libpq by hand, with a prepared statement and binary "
-              "results. Parsed: by nlohmann::json, in all three.");
+  table.print(
+      run.titled("The C++ client, one thread: gets a second"),
+      "Client and server on one processor. The first ratio: client to libpq by hand, with a "
+      "prepared statement and binary results. Parsed: by nlohmann::json, in all three.");
 }
 
 // Of this thread.
