@@ -1,14 +1,18 @@
 // See stash/call_statistics.hpp.
 //
-// Lock: `names` guards the map; an entry is never removed, and its counts are atomic. Errors, which
-// are rare, have a lock of their own in each entry.
+// Lock: `names` guards the map and what owns the texts; an entry is never removed, and its counts
+// are atomic. Errors, which are rare, have a lock of their own in each entry. Texts of statements
+// seen before are found without a lock, for a text and its place are written once.
 #include "stash/call_statistics.hpp"
+
+// Within this file: nothing of it is to be seen from outside.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <shared_mutex>
-#include <sstream>
 
 #include "prometheus_text.hpp"
 
@@ -17,6 +21,9 @@ namespace {
 
 constexpr std::size_t steps = 16;
 constexpr std::size_t most_names = 256;
+// Texts that are found at once: about four times as many places as the extension has functions.
+constexpr std::size_t most_texts = 512;
+constexpr std::size_t longest_text = 256;
 
 bool is_name(char letter) {
   return (letter >= 'a' && letter <= 'z') || letter == '_' || (letter >= '0' && letter <= '9');
@@ -66,8 +73,30 @@ struct entry {
 }  // namespace
 
 struct call_statistics::state {
+  struct text {
+    std::string sql;
+    entry* counts;
+  };
   mutable std::shared_mutex names;
   std::map<std::string, std::unique_ptr<entry>, std::less<>> entries;
+  std::vector<std::unique_ptr<const text>> texts;
+  std::array<std::atomic<const text*>, most_texts> places{};
+
+  // Where a statement is counted. The first text of a place has it for ever.
+  entry& of(std::string_view sql) {
+    auto& place = places[XXH3_64bits(sql.data(), sql.size()) % most_texts];
+    const text* first = place.load(std::memory_order_acquire);
+    if (first != nullptr && first->sql == sql) return *first->counts;
+    entry& counts = at(name_of(sql));
+    if (first == nullptr && sql.size() <= longest_text) {
+      const std::lock_guard lock(names);
+      if (place.load(std::memory_order_relaxed) == nullptr) {
+        texts.push_back(std::make_unique<const text>(text{std::string(sql), &counts}));
+        place.store(texts.back().get(), std::memory_order_release);
+      }
+    }
+    return counts;
+  }
 
   entry& at(std::string_view name) {
     {
@@ -94,13 +123,14 @@ const std::array<double, steps>& call_statistics::bounds() {
 }
 
 void call_statistics::record(const call_metrics& one) {
-  entry& mine = state_->at(name_of(one.sql));
+  entry& mine = state_->of(one.sql);
   mine.calls.fetch_add(1, std::memory_order_relaxed);
   mine.nanoseconds.fetch_add(one.took.count(), std::memory_order_relaxed);
+  // Most calls are short: the first steps are looked at first.
   const double seconds = std::chrono::duration<double>(one.took).count();
-  const auto step = std::lower_bound(bounds().begin(), bounds().end(), seconds);
-  mine.counts[static_cast<std::size_t>(step - bounds().begin())].fetch_add(
-      1, std::memory_order_relaxed);
+  std::size_t step = 0;
+  while (step < steps && seconds > bounds()[step]) step++;
+  mine.counts[step].fetch_add(1, std::memory_order_relaxed);
   if (one.attempts > 1)
     mine.retries.fetch_add(static_cast<std::uint64_t>(one.attempts - 1), std::memory_order_relaxed);
   if (!one.failed) return;
@@ -127,12 +157,13 @@ std::vector<call_figures> call_statistics::figures() const {
 }
 
 std::string to_prometheus(const call_statistics& calls, const std::string& client) {
-  std::ostringstream text;
+  detail::prometheus_stream text;
   const std::vector<call_figures> all = calls.figures();
   const auto labels = [&](const call_figures& one) {
     return "client=\"" + detail::escaped(client) + "\",call=\"" + one.name + "\"";
   };
-  text << "# TYPE stash_call_seconds histogram\n";
+  text.declare("stash_call_seconds", "histogram",
+               "Time of calls, with waiting for a connection and attempts that failed.");
   for (const call_figures& one : all) {
     const std::string mine = labels(one);
     for (std::size_t i = 0; i <= steps; i++) {
@@ -148,12 +179,13 @@ std::string to_prometheus(const call_statistics& calls, const std::string& clien
     // The same as the last bucket, whatever was counted meanwhile.
     text << "stash_call_seconds_count{" << mine << "} " << one.at_most.back() << '\n';
   }
-  text << "# TYPE stash_call_errors_total counter\n";
+  text.declare("stash_call_errors_total", "counter",
+               "Calls that failed, by class of the SQLSTATE or kind of failure.");
   for (const call_figures& one : all)
     for (const auto& [kind, count] : one.errors)
       text << "stash_call_errors_total{" << labels(one) << ",class=\"" << kind << "\"} " << count
            << '\n';
-  text << "# TYPE stash_call_retries_total counter\n";
+  text.declare("stash_call_retries_total", "counter", "Attempts beyond the first.");
   for (const call_figures& one : all)
     text << "stash_call_retries_total{" << labels(one) << "} " << one.retries << '\n';
   return text.str();

@@ -1,10 +1,8 @@
 // What errors say that the caller can do, and the figures of waits.
 #include <gtest/gtest.h>
 
-#include "stash/call_statistics.hpp"
 #include "stash/error.hpp"
 #include "stash/expected.hpp"
-#include "stash/pool_statistics.hpp"
 #include "wait_histogram.hpp"
 
 namespace {
@@ -69,45 +67,6 @@ TEST(expected, holds_a_value_or_a_failure) {
   EXPECT_THROW(stash::expected<void>(bad.error()).value(), stash::usage_error);
 }
 
-TEST(call_statistics, counts_by_name) {
-  stash::call_statistics calls;
-  const stash::failure conflict(stash::failure_kind::server, "m", "40001");
-  const stash::failure lost(stash::failure_kind::connection, "m");
-  calls.record({"SELECT stash.cache_get($1, $2)", 300us});
-  calls.record({"SELECT stash.cache_get($1, $2)", 20s, true, &conflict, 3});
-  calls.record({"SELECT stash.cache_get($1, $2)", 1ms, true, &lost});
-  calls.record({"SELECT 1", 1ms, true});
-  calls.record({"BEGIN", 1ms});
-  const auto figures = calls.figures();
-  ASSERT_EQ(figures.size(), 3u);
-  EXPECT_EQ(figures[0].name, "cache_get");
-  EXPECT_EQ(figures[0].calls, 3u);
-  EXPECT_EQ(figures[0].retries, 2u);
-  EXPECT_EQ(figures[0].total, 20s + 1300us);
-  EXPECT_EQ(figures[0].errors,
-            (std::map<std::string, std::uint64_t>{{"40", 1}, {"connection", 1}}));
-  EXPECT_EQ(figures[0].at_most[1], 0u);  // 0.25 ms
-  EXPECT_EQ(figures[0].at_most[2], 1u);
-  EXPECT_EQ(figures[0].at_most[3], 2u);  // 1 ms
-  EXPECT_EQ(figures[0].at_most[15], 2u);
-  EXPECT_EQ(figures[0].at_most[16], 3u);
-  EXPECT_EQ(figures[1].name, "sql");
-  EXPECT_EQ(figures[1].errors.at("other"), 1u);
-  EXPECT_EQ(figures[2].name, "transact");
-  const std::string text = stash::to_prometheus(calls, "a\"b");
-  EXPECT_NE(
-      text.find("stash_call_seconds_bucket{client=\"a\\\"b\",call=\"cache_get\",le=\"+Inf\"} 3\n"),
-      std::string::npos)
-      << text;
-  EXPECT_NE(text.find("call=\"cache_get\",class=\"40\"} 1\n"), std::string::npos);
-}
-
-TEST(call_statistics, memory_is_bounded) {
-  stash::call_statistics calls;
-  for (int i = 0; i < 1000; i++) calls.record({"SELECT stash.f" + std::to_string(i) + "()", 1ms});
-  EXPECT_LE(calls.figures().size(), 257u);
-}
-
 TEST(wait_histogram, nothing_yet) {
   const stash::wait_histogram waits;
   EXPECT_EQ(waits.quantile(0.5), 0ns);
@@ -132,11 +91,6 @@ TEST(wait_histogram, takes_any_length) {
     EXPECT_NEAR(static_cast<double>(one.quantile(0.5).count()), static_cast<double>(wait),
                 0.2 * static_cast<double>(wait));
   }
-}
-
-TEST(prometheus, labels_are_escaped) {
-  const std::string text = stash::to_prometheus({.max_size = 7}, "a\"b\\c\nd");
-  EXPECT_NE(text.find("stash_pool_max_size{pool=\"a\\\"b\\\\c\\nd\"} 7\n"), std::string::npos);
 }
 
 }  // namespace
