@@ -37,7 +37,7 @@ class STASH_API connection_error : public error {
   using error::error;
 };
 
-/// The server refused a statement. 40001 and 40P01 are retryable.
+/// The server refused a statement. Retryable: 40001, 40P01, 55P03, and when it ends the connection.
 class STASH_API server_error : public error {
  public:
   /// Made by the client.

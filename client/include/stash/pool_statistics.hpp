@@ -6,6 +6,7 @@
 #include <source_location>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "stash/export.hpp"
 
@@ -53,6 +54,9 @@ struct pool_holder {
   std::thread::id thread;
   std::chrono::nanoseconds held_for{0};
 };
+
+/// What the figures suggest to change, in sentences; empty when nothing.
+STASH_API std::vector<std::string> recommendations(const pool_statistics& figures);
 
 /// The figures in Prometheus' text exposition format, with `name` as the label pool.
 STASH_API std::string to_prometheus(const pool_statistics& figures, const std::string& name);

@@ -46,4 +46,8 @@ std::vector<pool_holder> pool::holders() const {
   return found;
 }
 
+std::vector<std::string> pool::recommendations() const {
+  return stash::recommendations(statistics());
+}
+
 }  // namespace stash::async

@@ -51,6 +51,8 @@ class STASH_API pool {
   [[nodiscard]] pool_statistics statistics() const;
   /// Who holds which connection, for how long.
   [[nodiscard]] std::vector<pool_holder> holders() const;
+  /// What the figures suggest to change; empty when nothing.
+  [[nodiscard]] std::vector<std::string> recommendations() const;
 
  private:
   std::shared_ptr<detail::pool_state> state_;

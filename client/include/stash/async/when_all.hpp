@@ -62,6 +62,14 @@ task<std::vector<T>> when_all(std::vector<task<T>> tasks) {
   co_return values;
 }
 
+/// The same for tasks that return nothing.
+inline task<void> when_all(std::vector<task<void>> tasks) {
+  detail::countdown counter;
+  detail::all_started<std::vector<task<void>>> all{counter, {tasks}};
+  co_await all;
+  for (auto& each : tasks) detail::task_access::take(each);
+}
+
 /// The same for tasks that return different types: searches in several places, say.
 template <typename... Ts>
 task<std::tuple<Ts...>> when_all(task<Ts>... tasks) {
