@@ -28,8 +28,9 @@ parameters key_and_namespace(std::string_view key, const std::string& name_space
 }
 
 std::optional<std::string> read_text(const result& rows) {
-  if (rows.is_null(0, 0)) return std::nullopt;
-  return std::string(rows.json_text(0, 0));
+  const auto text = rows.optional_json_text(0, 0);
+  if (!text) return std::nullopt;
+  return std::string(*text);
 }
 
 std::optional<std::vector<std::byte>> read_bytes(const result& rows) {

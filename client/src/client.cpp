@@ -5,8 +5,37 @@
 #include <thread>
 
 #include "backoff.hpp"
+#include "pool_state.hpp"
 
 namespace stash {
+
+using detail::steady;
+
+namespace {
+
+// A loan for one call of a client, which outlives it: without a share in the pool, and with two
+// readings of the clock that the call needs anyway. `now` is this moment, and at the end that one.
+class borrowed {
+ public:
+  borrowed(detail::pool_state& from, steady::time_point& now)
+      : from_(from),
+        slot_(from.acquire(now, from.options.acquire_timeout, std::source_location::current())),
+        now_(now) {}
+  borrowed(const borrowed&) = delete;
+  borrowed& operator=(const borrowed&) = delete;
+  ~borrowed() {
+    now_ = steady::now();
+    from_.release(slot_, false, now_);
+  }
+  [[nodiscard]] connection& link() const { return *slot_->link; }
+
+ private:
+  detail::pool_state& from_;
+  detail::pool_slot* slot_;
+  steady::time_point& now_;
+};
+
+}  // namespace
 
 client::client(pool_options pool_given, client_options options)
     : client(std::make_shared<pool>(std::move(pool_given)), std::move(options)) {}
@@ -18,48 +47,57 @@ client::client(std::shared_ptr<pool> shared, client_options options)
 
 client::~client() = default;
 
-pooled_connection client::acquire() {
-  if (options_.reconnect_for.count() == 0) return connections_->acquire();
-  const auto until = std::chrono::steady_clock::now() + options_.reconnect_for;
+// What `take` gives; again while there is nobody to connect to, as long as the options say.
+template <typename Take>
+auto client::patiently(Take take) {
+  if (options_.reconnect_for.count() == 0) return take();
+  const auto until = steady::now() + options_.reconnect_for;
   for (int attempt = 1;; attempt++) {
     try {
-      return connections_->acquire();
+      return take();
     } catch (const connection_error&) {
-      if (std::chrono::steady_clock::now() >= until) throw;
+      if (steady::now() >= until) throw;
     }
     pause_before_retry(std::min(attempt, detail::longest_reconnect_pause), {});
   }
 }
 
-expected<result> client::execute_once(std::string_view sql, const parameters& values) {
+pooled_connection client::acquire() {
+  return patiently([&] { return connections_->acquire(); });
+}
+
+// `now` is this moment, and afterwards that in which the call has ended.
+expected<result> client::execute_once(std::string_view sql, const parameters& values,
+                                      steady::time_point& now) {
   try {
-    const pooled_connection on = acquire();
-    return on->try_execute(sql, values, options_.call_timeout);
+    const borrowed on = patiently([&] { return borrowed(*connections_->state_, now); });
+    return on.link().try_execute(sql, values, options_.call_timeout);
   } catch (const error& failed) {
     // Of the pool: closed, exhausted, or nobody to connect to.
+    now = steady::now();
     return failed.why();
   }
 }
 
 expected<result> client::try_execute(std::string_view sql, const parameters& values, bool again) {
-  const auto begun = std::chrono::steady_clock::now();
-  for (int attempt = 1;; attempt++) {
-    expected<result> rows = execute_once(sql, values);
-    if (rows || !again || !rows.error().connection_lost() || attempt >= options_.read_attempts) {
-      report(sql, begun, !rows, rows ? nullptr : &rows.error(), attempt);
-      return rows;
-    }
-    pause_before_retry(attempt, {});
+  const steady::time_point begun = steady::now();
+  steady::time_point now = begun;
+  int attempt = 1;
+  expected<result> rows = execute_once(sql, values, now);
+  while (!rows && again && rows.error().connection_lost() && attempt < options_.read_attempts) {
+    pause_before_retry(attempt++, {});
+    now = steady::now();
+    rows = execute_once(sql, values, now);
   }
+  report({sql, now - begun, !rows, rows ? nullptr : &rows.error(), attempt});
+  return rows;
 }
 
 result client::execute(std::string_view sql, const parameters& values, bool again) {
   return try_execute(sql, values, again).value();
 }
 
-void client::report(std::string_view sql, std::chrono::steady_clock::time_point begun, bool failed,
-                    const failure* why, int attempts) noexcept {
-  const call_metrics one{sql, std::chrono::steady_clock::now() - begun, failed, why, attempts};
+void client::report(const call_metrics& one) noexcept {
   try {
     options_.statistics->record(one);
   } catch (const std::bad_alloc&) {

@@ -50,10 +50,12 @@ connection& connection::operator=(connection&&) noexcept = default;
 void connection::fill(const parameters& values) { fill(values, 0, values.values_.size()); }
 
 void connection::fill(const parameters& values, std::size_t first, std::size_t count) {
-  pointers_.resize(count);
-  lengths_.resize(count);
-  formats_.resize(count);
-  types_.resize(count);
+  if (types_.size() != count) {
+    pointers_.resize(count);
+    lengths_.resize(count);
+    formats_.resize(count);
+    types_.resize(count);
+  }
   const char* bytes = values.buffer_.data();
   for (std::size_t i = 0; i < count; i++) {
     const parameters::value& each = values.values_[first + i];
@@ -64,16 +66,33 @@ void connection::fill(const parameters& values, std::size_t first, std::size_t c
   }
 }
 
+bool connection::is_last(std::string_view sql) const {
+  const std::string_view last = text_and_types_;
+  const std::string_view types(reinterpret_cast<const char*>(types_.data()),
+                               types_.size() * sizeof types_[0]);
+  return last.size() == sql.size() + types.size() && last.starts_with(sql) && last.ends_with(types);
+}
+
 connection::lookup connection::find(std::string_view sql) {
   constexpr std::size_t most_prepared = 500;
+  if (last_found_ != nullptr && is_last(sql)) return {last_found_, true};
+  last_found_ = nullptr;
   text_and_types_.assign(sql);
   text_and_types_.append(reinterpret_cast<const char*>(types_.data()),
                          types_.size() * sizeof types_[0]);
   const XXH128_hash_t hash = XXH3_128bits(text_and_types_.data(), text_and_types_.size());
   key_ = {hash.low64, hash.high64};
   const auto found = statements_.find(key_);
-  if (found != statements_.end()) return {&found->second, true};
+  if (found != statements_.end()) {
+    last_found_ = &found->second;
+    return {last_found_, true};
+  }
   return {nullptr, statements_.size() < most_prepared};
+}
+
+void connection::forget_statements() {
+  last_found_ = nullptr;
+  statements_.clear();
 }
 
 // Made from text and types: behind a pooler, where others prepare on the same session, a name then
@@ -153,10 +172,11 @@ expected<result> connection::examine(PGresult* rows) const {
 
 expected<result> connection::try_execute(std::string_view sql, const parameters& values,
                                          std::optional<std::chrono::milliseconds> timeout) {
-  deadline until;
-  if (timeout) until = std::chrono::steady_clock::now() + *timeout;
   detail::statement_exchange trip(*this, sql, values);
-  drive(trip, until);
+  if (timeout)
+    drive(trip, std::chrono::steady_clock::now() + *timeout);
+  else
+    trip.run();
   return trip.answer();
 }
 
@@ -167,7 +187,7 @@ result connection::execute(std::string_view sql, const parameters& values,
 
 void connection::command(const std::string& sql) {
   detail::command_exchange trip(*this, sql);
-  drive(trip, {});
+  trip.run();
   (void)trip.answer().value();
 }
 

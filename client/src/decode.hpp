@@ -42,7 +42,8 @@ inline std::optional<double> optional_number(const result& rows, int row, int co
 
 // null where there is none.
 inline json optional_document(const result& rows, int row, int column) {
-  return rows.is_null(row, column) ? json() : rows.document(row, column);
+  const auto text = rows.optional_json_text(row, column);
+  return text ? json::parse(*text) : json();
 }
 
 // What `read` makes of every row.

@@ -54,6 +54,28 @@ void exchange::give_up(const failure& why) {
   done_ = true;
 }
 
+// What PQgetResult gave: a result, or null at their end.
+void exchange::accept(PGresult* rows) {
+  if (rows == nullptr) return end_of_results();
+  const bool copy = is_copy(rows);
+  take(rows);
+  if (copy && !done_) {
+    // The protocol waits for data that nobody here reads or writes; libpq would say so for ever.
+    on_.handle_.reset();
+    give_up({failure_kind::usage,
+             "COPY FROM STDIN and TO STDOUT are not offered; the connection is closed"});
+  }
+}
+
+void exchange::run() {
+  while (!done_) {
+    if (!std::exchange(to_send_, false))
+      accept(PQgetResult(on_.native()));
+    else if (!send())
+      give_up(lost());
+  }
+}
+
 // Reads what has come. False when more is needed.
 bool exchange::receive(bool broken) {
   PGconn* handle = on_.native();
@@ -63,19 +85,7 @@ bool exchange::receive(bool broken) {
       give_up(lost());
       return true;
     }
-    PGresult* rows = PQgetResult(handle);
-    if (rows == nullptr) {
-      end_of_results();
-      continue;
-    }
-    const bool copy = is_copy(rows);
-    take(rows);
-    if (copy && !done_) {
-      // The protocol waits for data that nobody here reads or writes; libpq would say so for ever.
-      on_.handle_.reset();
-      give_up({failure_kind::usage,
-               "COPY FROM STDIN and TO STDOUT are not offered; the connection is closed"});
-    }
+    accept(PQgetResult(handle));
   }
   return true;
 }
@@ -112,13 +122,8 @@ want exchange::advance() {
 
 statement_exchange::~statement_exchange() { PQclear(last_); }
 
-void statement_exchange::fail(const failure& why) { end(why); }
-
-void statement_exchange::end(expected<result> answer) {
-  if (!answer)
-    answer_.emplace(told(answer.error()));
-  else
-    answer_.emplace(std::move(answer));
+void statement_exchange::fail(const failure& why) {
+  failed_.emplace(told(why));
   done_ = true;
 }
 
@@ -146,21 +151,30 @@ bool statement_exchange::send() {
 void statement_exchange::take(PGresult* rows) { keep(last_, rows); }
 
 void statement_exchange::end_of_results() {
-  expected<result> got = on_.examine(std::exchange(last_, nullptr));
+  // The way of nearly all statements.
+  if (stage_ == stage::running && connection::succeeded(last_))
+    done_ = true;
+  else
+    next_stage();
+}
+
+// Behind anything but the answer that was wanted.
+void statement_exchange::next_stage() {
+  const expected<result> got = on_.examine(std::exchange(last_, nullptr));
   if (stage_ == stage::running) {
     // Outside a transaction nothing has happened yet: once more, prepared anew.
-    const bool stale = !got && is_stale(got.error()) && on_.options_.prepared_statements &&
-                       !again_ && !on_.in_transaction();
-    if (!stale) return end(std::move(got));
+    const bool stale = is_stale(got.error()) && on_.options_.prepared_statements && !again_ &&
+                       !on_.in_transaction();
+    if (!stale) return fail(got.error());
     again_ = true;
     stage_ = stage::deallocating;
-    if (PQsendQuery(on_.native(), "DEALLOCATE ALL") == 0) end(lost());
+    if (PQsendQuery(on_.native(), "DEALLOCATE ALL") == 0) fail(lost());
     return;
   }
   const bool done = stage_ == stage::deallocating ? got.has_value() : note_prepared(got);
-  if (!done) return end(std::move(got));
-  if (stage_ == stage::deallocating) on_.statements_.clear();
-  if (stopped_) return end(*stopped_);
+  if (!done) return fail(got.error());
+  if (stage_ == stage::deallocating) on_.forget_statements();
+  if (stopped_) return fail(*stopped_);
   stage_ = stage::first;
   to_send_ = true;
 }

@@ -26,6 +26,9 @@ class exchange {
 
   // Does what can be done without waiting. nothing: it has ended.
   want advance();
+  // All of it at once, for a thread that waits as long as it takes: libpq does the waiting, as in
+  // PQexec, which spares most of what advance() looks at. Not for pipelines.
+  void run();
   // The server was asked to cancel: when it does, this is the reason.
   void stop(failure why) { stopped_ = std::move(why); }
   // Ends it: nobody will answer. The connection must be closed.
@@ -57,6 +60,7 @@ class exchange {
 
  private:
   bool receive(bool broken);
+  void accept(PGresult* rows);
 };
 
 // One statement: prepared when it is not yet, and once more when its plan is of no use any longer.
@@ -66,8 +70,11 @@ class statement_exchange : public exchange {
   statement_exchange(connection& on, std::string_view sql, const parameters& values)
       : exchange(on), sql_(sql), values_(values) {}
   ~statement_exchange() override;
-  // After its end.
-  [[nodiscard]] expected<result> answer() { return std::move(*answer_); }
+  // After its end, once.
+  [[nodiscard]] expected<result> answer() {
+    if (failed_) return std::move(*failed_);
+    return result(std::exchange(last_, nullptr));
+  }
 
  private:
   enum class stage { first, preparing, running, deallocating };
@@ -75,14 +82,14 @@ class statement_exchange : public exchange {
   void take(PGresult* rows) override;
   void end_of_results() override;
   void fail(const failure& why) override;
-  void end(expected<result> answer);
+  void next_stage();
 
   std::string_view sql_;
   const parameters& values_;
   stage stage_ = stage::first;
   bool again_ = false;
-  PGresult* last_ = nullptr;
-  std::optional<expected<result>> answer_;
+  PGresult* last_ = nullptr;  // at the end: the answer, unless it failed
+  std::optional<failure> failed_;
 };
 
 // Statements without parameters and without preparation, as BEGIN.

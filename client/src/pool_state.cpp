@@ -189,8 +189,9 @@ pool_slot* pool_state::wait_in_line(std::unique_lock<std::mutex>& lock,
   return mine.may_connect ? connect(lock) : mine.slot;
 }
 
-pool_slot* pool_state::acquire(steady::time_point deadline, std::source_location where) {
-  pool_request asked(where);
+pool_slot* pool_state::acquire(steady::time_point now, std::chrono::milliseconds timeout,
+                               std::source_location where) {
+  pool_request asked(where, now);
   asked.returning = comes_back(asked.now);
   std::unique_lock lock(mutex);
   if (closed) throw usage_error("the pool is closed");
@@ -204,13 +205,13 @@ pool_slot* pool_state::acquire(steady::time_point deadline, std::source_location
       return lend(lock, connect(lock), asked);
     }
   }
-  pool_slot* slot = wait_in_line(lock, deadline);
+  pool_slot* slot = wait_in_line(lock, now + timeout);
   asked.now = steady::now();
   return lend(lock, slot, asked);
 }
 
 pool_slot* pool_state::try_acquire(std::source_location where) {
-  const pool_request asked(where);
+  const pool_request asked(where, steady::now());
   std::unique_lock lock(mutex);
   if (closed) throw usage_error("the pool is closed");
   if (!waiters.empty()) return nullptr;
@@ -220,8 +221,7 @@ pool_slot* pool_state::try_acquire(std::source_location where) {
   return lend(lock, connect(lock), asked);
 }
 
-void pool_state::release(pool_slot* slot, bool discard) noexcept {
-  const steady::time_point now = steady::now();
+void pool_state::release(pool_slot* slot, bool discard, steady::time_point now) noexcept {
   const bool dirty = discard || slot->link->in_transaction();
   std::unique_ptr<pool_slot> gone;
   {
@@ -304,7 +304,7 @@ std::size_t pool_state::check_idle() {
   for (pool_slot* each : taken) {
     const bool alive = each->link->check();
     broken += alive ? 0 : 1;
-    release(each, !alive);
+    release(each, !alive, steady::now());
   }
   return broken;
 }
@@ -333,7 +333,7 @@ void pool_state::fill_minimum() {
     pool_slot* slot = connect(lock);
     figures.on_loan++;
     lock.unlock();
-    release(slot, false);
+    release(slot, false, steady::now());
   } catch (const std::exception& failed) {
     if (lock.owns_lock()) lock.unlock();
     if (options.on_warning) options.on_warning(std::string("could not connect: ") + failed.what());

@@ -48,7 +48,7 @@ struct pool_waiter {
 
 // Somebody who asks for a connection.
 struct pool_request {
-  explicit pool_request(std::source_location where) : where(where), now(steady::now()) {}
+  pool_request(std::source_location where, steady::time_point now) : where(where), now(now) {}
 
   std::source_location where;
   steady::time_point now;
@@ -58,11 +58,13 @@ struct pool_request {
 struct pool_state final : lender<connection> {
   explicit pool_state(pool_options given) : options(std::move(given)) {}
 
-  pool_slot* acquire(steady::time_point deadline, std::source_location where);
+  // `now` is this moment: whoever borrows for one call has read the clock already.
+  pool_slot* acquire(steady::time_point now, std::chrono::milliseconds timeout,
+                     std::source_location where);
   pool_slot* try_acquire(std::source_location where);
-  void release(pool_slot* slot, bool discard) noexcept;
+  void release(pool_slot* slot, bool discard, steady::time_point now) noexcept;
   void take_back(loan_slot<connection>* slot, bool discard) noexcept override {
-    release(static_cast<pool_slot*>(slot), discard);
+    release(static_cast<pool_slot*>(slot), discard, steady::now());
   }
   void close() noexcept;
   void resize(std::size_t min_size, std::size_t max_size);

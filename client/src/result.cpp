@@ -180,9 +180,14 @@ std::string_view json_text_of(std::string_view binary) {
   return binary;
 }
 
-std::string_view result::json_text(int row, int column) const {
+std::optional<std::string_view> result::optional_json_text(int row, int column) const {
+  if (is_null(row, column)) return std::nullopt;
   // The way of nearly all calls.
-  if (!is_null(row, column) && type(column) == jsonb_type) return json_text_of(raw(row, column));
+  if (type(column) == jsonb_type) return json_text_of(raw(row, column));
+  return json_text(row, column);
+}
+
+std::string_view result::json_text(int row, int column) const {
   const std::string_view bytes = checked(row, column, 0);
   const unsigned its_type = type(column);
   if (its_type == jsonb_type) return json_text_of(bytes);

@@ -18,8 +18,9 @@ STASH_API statement cache_get_many_row(const std::string& name_space,
 template <typename T>
 call<std::optional<T>> cache_get(const std::string& name_space, std::string_view key) {
   return {cache_get_row(name_space, key), [](const result& rows) -> std::optional<T> {
-            if (rows.is_null(0, 0)) return std::nullopt;
-            return json::parse(rows.json_text(0, 0)).get<T>();
+            const auto text = rows.optional_json_text(0, 0);
+            if (!text) return std::nullopt;
+            return json::parse(*text).template get<T>();
           }};
 }
 

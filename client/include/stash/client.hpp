@@ -45,6 +45,9 @@ class STASH_API client : private executor {
   template <typename Work>
   auto transact(Work work, const transaction_options& options = {}) {
     const auto begun = std::chrono::steady_clock::now();
+    const auto ended = [&](bool failed, const failure* why, int attempts) {
+      report({"BEGIN", std::chrono::steady_clock::now() - begun, failed, why, attempts});
+    };
     for (int attempt = 1;; attempt++) {
       bool committing = false;
       try {
@@ -54,24 +57,24 @@ class STASH_API client : private executor {
           work(mine);
           committing = true;
           mine.commit();
-          report("BEGIN", begun, false, nullptr, attempt);
+          ended(false, nullptr, attempt);
           return;
         } else {
           auto value = work(mine);
           committing = true;
           mine.commit();
-          report("BEGIN", begun, false, nullptr, attempt);
+          ended(false, nullptr, attempt);
           return value;
         }
       } catch (const error& failed) {
         // A COMMIT whose answer was lost may have happened: doing it again could do it twice.
         const bool unknown = committing && failed.connection_lost();
         if (!failed.retryable() || unknown || attempt >= options.attempts) {
-          report("BEGIN", begun, true, &failed.why(), attempt);
+          ended(true, &failed.why(), attempt);
           throw;
         }
       } catch (...) {
-        report("BEGIN", begun, true, nullptr, attempt);
+        ended(true, nullptr, attempt);
         throw;
       }
       pause_before_retry(attempt, options);
@@ -89,9 +92,11 @@ class STASH_API client : private executor {
  private:
   result execute(std::string_view sql, const parameters& values, bool again) override;
   expected<result> try_execute(std::string_view sql, const parameters& values, bool again) override;
-  expected<result> execute_once(std::string_view sql, const parameters& values);
-  void report(std::string_view sql, std::chrono::steady_clock::time_point begun, bool failed,
-              const failure* why, int attempts) noexcept;
+  STASH_LOCAL expected<result> execute_once(std::string_view sql, const parameters& values,
+                                            std::chrono::steady_clock::time_point& now);
+  void report(const call_metrics& one) noexcept;
+  template <typename Take>
+  STASH_LOCAL auto patiently(Take take);
   [[nodiscard]] pooled_connection acquire();
   static void pause_before_retry(int attempt, const transaction_options& options);
 

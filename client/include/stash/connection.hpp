@@ -97,6 +97,9 @@ class STASH_API connection {
   // With the types of the parameters that fill() saw last. What follows is about the statement that
   // was looked up last.
   lookup find(std::string_view sql);
+  // Whether text and types are those of the last lookup.
+  [[nodiscard]] bool is_last(std::string_view sql) const;
+  void forget_statements();
   [[nodiscard]] std::string name_to_prepare() const;
   void prepared();
   // Whether a failure to prepare says that the statement is there already.
@@ -123,6 +126,8 @@ class STASH_API connection {
   connection_options options_;
   std::unique_ptr<PGconn, closer> handle_;
   std::unordered_map<statement_key, std::string, key_hash> statements_;
+  // The name that was found last, for the statement in the scratch space below; null: none.
+  const std::string* last_found_ = nullptr;
   // Attempts to prepare that failed; part of the names that follow.
   unsigned failed_to_prepare_ = 0;
   // Scratch space for one call's parameters, and the key of its statement.

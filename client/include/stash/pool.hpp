@@ -24,6 +24,7 @@ using pool_options = basic_pool_options<void(connection&)>;
 /// What acquire() gives.
 using pooled_connection = loan<connection>;
 
+class client;
 class health_monitor;
 namespace detail {
 struct pool_state;
@@ -70,6 +71,7 @@ class STASH_API pool {
   [[nodiscard]] std::vector<std::string> recommendations() const;
 
  private:
+  friend class client;
   friend class health_monitor;
   std::shared_ptr<detail::pool_state> state_;
 };

@@ -46,6 +46,8 @@ class STASH_API result {
   [[nodiscard]] std::string text(int row, int column) const;
   /// The text of a json or jsonb value, not parsed.
   [[nodiscard]] std::string_view json_text(int row, int column) const;
+  /// The same; nothing for NULL.
+  [[nodiscard]] std::optional<std::string_view> optional_json_text(int row, int column) const;
   /// A json or jsonb value, parsed.
   [[nodiscard]] json document(int row, int column) const;
   /// A timestamptz.
