@@ -8,6 +8,16 @@ namespace test {
 
 using stash::async::task;
 
+// The client's own loop.
+struct own_loop {
+  template <typename T>
+  T run(task<T> work) {
+    return loop.run(std::move(work));
+  }
+
+  stash::async::event_loop loop;
+};
+
 // A client on a loop, with a namespace of the test's own. `Loop` is what the loop is made of: it
 // has a reactor `loop` and runs a task to its end.
 template <typename Loop>

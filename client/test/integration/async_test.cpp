@@ -1,4 +1,4 @@
-// Coroutines: every kind of call, deadlines, cancellation, the pool's line, connections that die.
+// Coroutines: every kind of call, deadlines, cancellation.
 #include "async_fixture.hpp"
 
 namespace {
@@ -7,15 +7,6 @@ using namespace test;
 using stash::failure_kind;
 using stash::json;
 using stash::async::call_limits;
-
-struct own_loop {
-  template <typename T>
-  T run(task<T> work) {
-    return loop.run(std::move(work));
-  }
-
-  stash::async::event_loop loop;
-};
 
 class async : public with_async_client<own_loop> {};
 
@@ -76,6 +67,14 @@ TEST_F(async, when_all_throws_after_all_have_ended) {
   EXPECT_THROW((void)run(stash::async::when_all(std::move(all))), stash::server_error);
   EXPECT_EQ(client.cache(name).get<int>("n"), 2);
   EXPECT_TRUE(run(stash::async::when_all(std::vector<task<int>>())).empty());
+  std::vector<task<void>> nothing;
+  for (const char* each : {"x", "y"}) nothing.push_back(c.admin().create_namespace(name + each));
+  EXPECT_NO_THROW(run(stash::async::when_all(std::move(nothing))));
+  EXPECT_TRUE(run(c.admin().drop_namespace(name + "x")));
+  EXPECT_TRUE(run(c.admin().drop_namespace(name + "y")));
+  std::vector<task<void>> twice;
+  for (int i = 0; i < 2; i++) twice.push_back(c.admin().create_namespace(name));
+  EXPECT_THROW(run(stash::async::when_all(std::move(twice))), stash::server_error);
 }
 
 TEST_F(async, statements_have_a_deadline_and_the_connection_stays) {
@@ -101,161 +100,6 @@ TEST_F(async, calls_are_stopped_from_another_thread) {
   EXPECT_EQ(c.connections().statistics().created, 1u);
 }
 
-TEST_F(async, a_task_that_is_destroyed_gives_everything_back) {
-  stash::async::client one(loop, few(1));
-  {
-    // Destroyed in the middle of a statement, and in the middle of the line.
-    stash::async::event_loop mine;
-    stash::async::client gone(mine, few(1));
-    for (int i = 0; i < 3; i++)
-      mine.spawn([](stash::async::client& on) -> task<void> {
-        (void)co_await on.execute("SELECT pg_sleep(30)");
-      }(gone));
-    mine.run(stash::async::sleep_for(mine, 200ms));
-    EXPECT_EQ(gone.connections().statistics().waiting, 2u);
-  }
-  // One that wins over another: the loser is destroyed while it stands in line.
-  auto held = run(one.connections().acquire());
-  {
-    auto in_line = std::make_optional(one.cache(name).incr("n"));
-    stash::async::detail::task_access::start(
-        *in_line, [](void*) -> std::coroutine_handle<> { return std::noop_coroutine(); }, nullptr);
-    EXPECT_EQ(one.connections().statistics().waiting, 1u);
-    held.release();
-    in_line.reset();
-  }
-  EXPECT_EQ(run(one.cache(name).incr("n")), 1);
-  EXPECT_EQ(one.connections().statistics().created, 1u);
-}
-
-TEST_F(async, first_come_first_served_with_deadlines) {
-  stash::async::client one(loop, few(1));
-  std::optional<stash::async::lease> held = run(one.connections().acquire());
-  EXPECT_THROW((void)run(one.within(50ms).execute("SELECT 1")), stash::timeout_error);
-  std::stop_source stop;
-  stop.request_stop();
-  EXPECT_THROW((void)run(one.stopped_by(stop.get_token()).execute("SELECT 1")),
-               stash::cancelled_error);
-  EXPECT_EQ(one.connections().statistics().waiting, 0u);
-  std::vector<int> order;
-  for (int i = 0; i < 5; i++)
-    loop.spawn([](auto& client, auto& seen, int number) -> task<void> {
-      (void)co_await client.execute("SELECT 1");
-      seen.push_back(number);
-    }(one, order, i));
-  run(stash::async::sleep_for(loop, 50ms));
-  EXPECT_EQ(one.connections().statistics().waiting, 5u);
-  EXPECT_EQ(one.connections().holders().size(), 1u);
-  held.reset();
-  loop.run();
-  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
-  EXPECT_EQ(one.connections().statistics().timeouts, 1u);
-}
-
-TEST_F(async, the_pool_closes_and_turns_away) {
-  stash::async::client one(loop, few(1));
-  auto held = run(one.connections().acquire());
-  std::optional<failure_kind> heard;
-  loop.spawn([](auto& client, auto& kind) -> task<void> {
-    const auto rows = co_await client.nothrow().execute("SELECT 1");
-    kind = rows.error().kind();
-  }(one, heard));
-  run(stash::async::sleep_for(loop, 20ms));
-  one.connections().close();
-  loop.run();
-  EXPECT_EQ(heard, failure_kind::usage);
-  EXPECT_EQ(run(held->execute("SELECT 1")).integer(0, 0), 1);
-  held.release();
-  EXPECT_EQ(one.connections().statistics().open, 0u);
-  EXPECT_THROW((void)run(one.execute("SELECT 1")), stash::usage_error);
-  EXPECT_THROW(stash::async::pool(loop, few(0)), stash::usage_error);
-}
-
-TEST_F(async, the_pool_resizes_and_ends_what_rests) {
-  stash::async::pool pool(loop, few(1));
-  auto held = run(pool.acquire());
-  bool served = false;
-  loop.spawn([](auto& from, bool& flag) -> task<void> {
-    const auto mine = co_await from.acquire();
-    flag = true;
-  }(pool, served));
-  run(stash::async::sleep_for(loop, 20ms));
-  EXPECT_FALSE(served);
-  pool.resize(0, 2);
-  loop.run();
-  EXPECT_TRUE(served);
-  pool.resize(0, 1);
-  EXPECT_EQ(pool.statistics().open, 1u);
-  held.release();
-  EXPECT_EQ(pool.terminate_idle(1h), 0u);
-  EXPECT_EQ(pool.terminate_idle(0ms), 1u);
-  auto options = few(2);
-  options.idle_timeout = 50ms;
-  stash::async::pool shortly(loop, options);
-  run(shortly.acquire()).release();
-  EXPECT_EQ(shortly.statistics().idle, 1u);
-  run(stash::async::sleep_for(loop, 200ms));
-  EXPECT_EQ(shortly.statistics().open, 0u);
-}
-
-TEST_F(async, the_pool_keeps_its_minimum) {
-  auto options = few(3);
-  options.min_size = 2;
-  options.idle_timeout = 20ms;
-  stash::async::pool pool(loop, options);
-  const auto filled = [&] {
-    for (int i = 0; i < 1000 && pool.statistics().idle != 2; i++)
-      run(stash::async::sleep_for(loop, 5ms));
-    return pool.statistics().idle == 2;
-  };
-  EXPECT_TRUE(filled());
-  {
-    auto one = run(pool.acquire()), two = run(pool.acquire()), three = run(pool.acquire());
-    two.discard();
-    three.discard();
-    EXPECT_LE(pool.statistics().open, 2u);
-  }
-  EXPECT_TRUE(filled());
-  run(stash::async::sleep_for(loop, 100ms));
-  EXPECT_EQ(pool.statistics().open, 2u);
-  EXPECT_EQ(pool.statistics().min_size, 2u);
-  pool.resize(0, 1);
-  EXPECT_EQ(pool.statistics().open, 1u);
-  EXPECT_THROW(stash::async::pool(loop, {.min_size = 2, .max_size = 1}), stash::usage_error);
-}
-
-TEST_F(async, a_minimum_that_cannot_be_had_is_told) {
-  std::vector<std::string> lines;
-  auto options = few(1);
-  options.conninfo = "host=/nowhere";
-  options.min_size = 1;
-  options.on_warning = [&](const std::string& line) { lines.push_back(line); };
-  {
-    stash::async::pool pool(loop, options);
-    for (int i = 0; i < 1000 && lines.empty(); i++) run(stash::async::sleep_for(loop, 5ms));
-    EXPECT_EQ(pool.statistics().open, 0u);
-  }
-  ASSERT_FALSE(lines.empty());
-  EXPECT_EQ(lines[0].find("could not connect: "), 0u);
-  // Ended while it fills up.
-  stash::async::pool never(loop, {.min_size = 1});
-  run(stash::async::sleep_for(loop, 0ms));
-}
-
-TEST_F(async, leaks_are_reported_once) {
-  std::vector<std::string> lines;
-  auto options = few(2);
-  options.leak_after = 50ms;
-  options.on_warning = [&](const std::string& line) { lines.push_back(line); };
-  stash::async::pool pool(loop, options);
-  const auto held = run(pool.acquire());
-  run(pool.acquire()).release();
-  run(stash::async::sleep_for(loop, 200ms));
-  ASSERT_EQ(lines.size(), 1u);
-  EXPECT_NE(lines[0].find("async_test.cpp"), std::string::npos) << lines[0];
-  EXPECT_EQ(pool.statistics().leaks_reported, 1u);
-}
-
 TEST_F(async, cached_functions) {
   int computed = 0;
   auto square = stash::cached(c.cache(name), "square", [&](int number) -> task<int> {
@@ -270,40 +114,6 @@ TEST_F(async, cached_functions) {
   EXPECT_TRUE(run(square.forget(3)));
   EXPECT_EQ(run(square(3)), 9);
   EXPECT_EQ(computed, 3);
-}
-
-TEST_F(async, nobody_to_connect_to) {
-  auto options = few(1);
-  options.conninfo = "host=/nowhere";
-  stash::async::client nobody(loop, options, {.read_attempts = 2});
-  EXPECT_THROW((void)run(nobody.execute("SELECT 1")), stash::connection_error);
-  EXPECT_THROW((void)run(nobody.cache().get<int>("k")), stash::connection_error);
-  EXPECT_EQ(nobody.connections().statistics().open, 0u);
-  EXPECT_EQ(nobody.connections().statistics().connect_failures, 3u);
-}
-
-TEST_F(async, killed_connections_are_replaced) {
-  stash::async::client one(loop, few(1));
-  const int process = run(one.connections().acquire())->base().server_process();
-  kill_process(process);
-  // A reading call is done again on another connection; a changing one is not.
-  EXPECT_FALSE(run(one.cache(name).exists("k")));
-  kill_process(run(one.connections().acquire())->base().server_process());
-  EXPECT_THROW((void)run(one.cache(name).incr("n")), stash::connection_error);
-  EXPECT_EQ(run(one.cache(name).incr("n")), 1);
-  EXPECT_GE(one.connections().statistics().closed_broken, 2u);
-}
-
-TEST_F(async, a_connection_that_dies_in_a_statement) {
-  stash::async::client one(loop, few(1));
-  int process = run(one.connections().acquire())->base().server_process();
-  std::thread other([&] {
-    std::this_thread::sleep_for(100ms);
-    kill_process(process);
-  });
-  EXPECT_THROW((void)run(one.execute("SELECT pg_sleep(30)")), stash::connection_error);
-  other.join();
-  EXPECT_EQ(run(one.execute("SELECT 1")).integer(0, 0), 1);
 }
 
 TEST_F(async, transactions) {

@@ -314,14 +314,32 @@ TEST(client, reports_calls_and_times_out) {
     stash::client first(options());
     make_extension(first);
   }
-  std::vector<bool> failed;
-  stash::client client(options(), {.call_timeout = 100ms, .on_call = [&](const auto& call) {
-                                     failed.push_back(call.failed);
-                                   }});
+  struct heard {
+    std::string sql;
+    std::optional<stash::failure_kind> why;
+    int attempts;
+  };
+  std::vector<heard> all;
+  stash::client client(options(1),
+                       {.call_timeout = 100ms, .on_call = [&](const stash::call_metrics& call) {
+                          EXPECT_GT(call.took.count(), 0);
+                          EXPECT_EQ(call.failed, call.why != nullptr);
+                          all.push_back({std::string(call.sql), {}, call.attempts});
+                          if (call.failed) all.back().why = call.why->kind();
+                        }});
   (void)client.admin().preloaded();
   EXPECT_THROW((void)client.cache().fetch("slow", "SELECT to_jsonb(pg_sleep(30)::text)"),
                stash::timeout_error);
-  EXPECT_EQ(failed, (std::vector<bool>{false, true}));
+  // A reading call is done again when its connection breaks.
+  kill_process(client.connections().acquire()->server_process());
+  (void)client.admin().preloaded();
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].sql, "SELECT stash.preloaded()");
+  EXPECT_FALSE(all[0].why);
+  EXPECT_EQ(all[0].attempts, 1);
+  EXPECT_EQ(all[1].why, stash::failure_kind::timeout);
+  EXPECT_FALSE(all[2].why);
+  EXPECT_EQ(all[2].attempts, 2);
 }
 
 // ctest runs it behind the others, for it disturbs the server.

@@ -1,4 +1,4 @@
-// Typed calls in pipelines, and calls that do not throw.
+// Typed calls in pipelines.
 #include "server.hpp"
 
 namespace {
@@ -141,64 +141,6 @@ TEST_F(pipelines, are_prepared_anew_after_discard) {
   EXPECT_THROW(batch.add("SELECT 1").run(), stash::server_error);
   EXPECT_EQ(on.execute("SELECT 1").integer(0, 0), 1);
   EXPECT_EQ(batch.add("SELECT 1").run()[0].integer(0, 0), 1);
-}
-
-class nothrow : public pipelines {};
-
-TEST_F(nothrow, returns_values) {
-  auto cache = client.nothrow().cache(name);
-  EXPECT_FALSE((*cache.get<int>("k")).has_value());
-  EXPECT_TRUE(cache.set("k", 1, fresh).value().has_value());
-  EXPECT_EQ(*cache.get<int>("k"), 1);
-  EXPECT_EQ(cache.incr("n").value_or(-1), 1);
-  EXPECT_TRUE(*cache.exists("k"));
-  const std::vector<std::string> keys{"k", "no"};
-  EXPECT_EQ((*cache.get_many<int>(keys))[0], 1);
-  const std::vector<json> values{2, 3};
-  EXPECT_EQ(*cache.set_many(keys, values, fresh), 2);
-  EXPECT_FALSE((*client.nothrow().sessions().get_by_token(stash::secret("unknown"))).has_value());
-  EXPECT_EQ(client.nothrow().execute("SELECT $1", 7)->integer(0, 0), 7);
-  EXPECT_TRUE(client.nothrow().admin().create_namespace(name + "x").has_value());
-  EXPECT_TRUE(*client.nothrow().admin().drop_namespace(name + "x"));
-}
-
-TEST_F(nothrow, returns_failures) {
-  const auto refused = client.nothrow().cache("nothing_like_it").get<int>("k");
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind(), failure_kind::server);
-  EXPECT_EQ(refused.error().sqlstate().size(), 5u);
-  EXPECT_THROW((void)refused.value(), stash::server_error);
-  EXPECT_FALSE(client.nothrow().admin().create_namespace(name));
-  client.cache(name).set("k", "text", fresh);
-  EXPECT_EQ(client.nothrow().cache(name).get<int>("k").error().kind(), failure_kind::value);
-}
-
-TEST_F(nothrow, returns_what_the_pool_says) {
-  stash::client one({.max_size = 1, .acquire_timeout = 50ms});
-  auto held = one.connections().acquire();
-  EXPECT_EQ(one.nothrow().cache().exists("k").error().kind(), failure_kind::timeout);
-  held.release();
-  one.connections().close();
-  EXPECT_EQ(one.nothrow().cache().exists("k").error().kind(), failure_kind::usage);
-  stash::client nobody({.conninfo = "host=/nowhere"});
-  const auto lost = nobody.nothrow().cache().exists("k");
-  EXPECT_TRUE(lost.error().connection_lost());
-  EXPECT_TRUE(lost.error().retryable());
-}
-
-TEST_F(nothrow, reads_are_done_again_on_another_connection) {
-  stash::client mine(options(1));
-  const int process = mine.connections().acquire()->server_process();
-  kill_process(process);
-  EXPECT_TRUE(mine.nothrow().cache().exists("k").has_value());
-}
-
-TEST_F(nothrow, in_a_transaction) {
-  stash::transaction work(on);
-  EXPECT_EQ(*work.nothrow().cache(name).incr("n"), 1);
-  EXPECT_EQ(work.nothrow().execute("SELECT 1 / 0").error().sqlstate(), "22012");
-  work.rollback();
-  EXPECT_EQ(work.nothrow().execute("SELECT 1").error().kind(), failure_kind::usage);
 }
 
 }  // namespace

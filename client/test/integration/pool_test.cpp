@@ -96,6 +96,33 @@ TEST(pool, waiting_has_a_deadline) {
   EXPECT_FALSE(pool.recommendations().empty());
 }
 
+// Whoever gives up in the middle of the line leaves the others in their order.
+TEST(pool, first_come_first_served_when_some_give_up) {
+  stash::pool pool(options(1));
+  auto held = pool.acquire();
+  std::mutex mutex;
+  std::vector<int> order;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; i++) {
+    threads.emplace_back([&, i] {
+      if (i % 2 == 1) {
+        EXPECT_THROW((void)pool.acquire_for(2s), stash::timeout_error);
+        return;
+      }
+      const auto mine = pool.acquire();
+      const std::lock_guard lock(mutex);
+      order.push_back(i);
+    });
+    EXPECT_TRUE(waits(pool, static_cast<std::size_t>(i) + 1));
+  }
+  EXPECT_TRUE(waits(pool, 3));
+  EXPECT_EQ(pool.statistics().timeouts, 3u);
+  held.release();
+  for (auto& each : threads) each.join();
+  EXPECT_EQ(order, (std::vector<int>{0, 2, 4}));
+  EXPECT_EQ(pool.statistics().on_loan, 0u);
+}
+
 TEST(pool, replaces_a_killed_connection_that_was_idle) {
   stash::pool pool({.max_size = 1, .check_after = 0ms});
   const int process = pool.acquire()->server_process();
