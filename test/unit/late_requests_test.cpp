@@ -72,7 +72,7 @@ TEST_F(late, a_held_key_is_in_no_other_request_and_takes_what_changes_meanwhile)
   EXPECT_EQ(taken[0]->flying.size(), 2U);
 }
 
-TEST_F(late, its_keys_are_sent_once_more_and_only_once) {
+TEST_F(late, its_keys_are_sent_once_more) {
   requests.hold(1, fly(1, {"a", "b"}), 0, 30 * second, 60 * second);
   ask(90 * second - 1);
   EXPECT_TRUE(again.empty());
@@ -82,6 +82,32 @@ TEST_F(late, its_keys_are_sent_once_more_and_only_once) {
   EXPECT_EQ(again, (std::vector<std::string>{"a", "b"}));
   ask(92 * second);
   EXPECT_TRUE(again.empty());
+}
+
+TEST_F(late, and_again_after_twice_as_long_each_time_until_they_are_forgotten) {
+  requests.hold(1, fly(1, {"a"}), 0, 0, 60 * second);
+  std::vector<std::int64_t> sent;
+  for (std::int64_t now = 0; now < 2 * late_requests::longest_memory_us; now += second) {
+    ask(now);
+    if (!again.empty()) sent.push_back(now / second);
+  }
+  EXPECT_EQ(sent, (std::vector<std::int64_t>{62, 62 + 120, 62 + 120 + 240}));
+  EXPECT_EQ(requests.remembered(), 0U);
+}
+
+TEST_F(late, and_soon_after_the_server_is_well_again_besides) {
+  requests.hold(1, fly(1, {"a"}), 0, 0, 60 * second);
+  requests.expect_soon(10 * second);
+  ask(12 * second - 1);
+  EXPECT_TRUE(again.empty());
+  ask(12 * second, false);
+  EXPECT_EQ(again.size(), 1U);
+  ask(13 * second);
+  EXPECT_EQ(again.size(), 1U);
+  ask(62 * second - 1);
+  EXPECT_TRUE(again.empty());
+  ask(62 * second);
+  EXPECT_EQ(again.size(), 1U);
 }
 
 TEST_F(late, a_key_that_is_late_again_is_remembered_from_then) {

@@ -365,6 +365,11 @@ void forwarder::broke(const std::string& why) {
 }
 
 void forwarder::worked() {
+  if (breaks_ > 0) {
+    late_.expect_soon(GetCurrentTimestamp());
+    // Not with the next publish(): who has waited for his changes may search now.
+    my_vector_slot()->breaker = 0;
+  }
   breaks_ = 0;
   open_until_ = 0;
 }

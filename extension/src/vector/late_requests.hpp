@@ -6,9 +6,12 @@
 // be carried out any more, as far as can be known. Then the row as it is by then is sent. Two
 // things bound how late it can be. A server or a gateway that has read a request and lost its
 // client ends it soon, unless it is slow, which shows in how long this one has taken: so it is
-// given as long again, and no less than shortest_us. Nothing binds them to that. So the keys are
-// remembered, and sent once more after another while, which mends what came later still; by then
-// servers and what stands before them have given up (60 seconds is what most are set to).
+// given as long again, and no less than shortest_us. Nothing binds them to that: a Weaviate that
+// asks the leader of its cluster for a collection, when the leader has just died, keeps the request
+// until there is another leader, long after its client is gone. So the keys are remembered for
+// longest_memory_us, and sent once more after another while, and again after twice as long each
+// time, and soon after the server is well again, for that is when such requests come. Each time
+// mends what came before it.
 //
 // Nothing else waits for these keys. Times are in microseconds. All of it is in memory: a worker
 // that is killed leaves its keys in the outbox, and its successor waits before it begins.
@@ -16,6 +19,7 @@
 // Memory: keys that are held are the queue's own; of the others at most most_remembered are kept.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -33,7 +37,10 @@ struct held_request {
 };
 
 struct remembered_key {
-  std::int64_t due;
+  std::int64_t due;        // when it is to be sent again
+  std::int64_t early;      // or before that; INT64_MAX: not
+  std::int64_t gap;        // the time before `due`
+  std::int64_t forgotten;  // what would be due after that is not sent any more
   std::int32_t sync;
   bool has_tenant;
   std::string tenant;
@@ -44,10 +51,11 @@ class late_requests {
  public:
   static constexpr std::int64_t shortest_us = 2'000'000;
   static constexpr std::int64_t shortest_memory_us = 5'000'000;
+  static constexpr std::int64_t longest_memory_us = 600'000'000;
   static constexpr std::size_t most_remembered = 20'000;
 
   // Of a request that was given up `now` after it had lasted so long. Its keys stay in flight; they
-  // are to be sent again at `now + max(lasted, shortest_us)`, and once more `memory` later.
+  // are to be sent again at `now + max(lasted, shortest_us)`, once more `memory` later, and so on.
   void hold(std::int32_t sync, std::vector<pending_key*> keys, std::int64_t now,
             std::int64_t lasted, std::int64_t memory);
 
@@ -63,12 +71,17 @@ class late_requests {
   // Those that are over, and are forgotten here.
   [[nodiscard]] std::vector<held_request> take_over(std::int64_t now);
 
-  // Calls taken(key) for every key that is due to be sent once more, and forgets it where that is
-  // true; the others are asked for again. Costs the number that are remembered.
+  // The server answers again after a trouble. Costs the number that are remembered.
+  void expect_soon(std::int64_t now);
+
+  // Calls taken(key) for every key that is due to be sent once more; where that is false it is
+  // asked for again. Costs the number that are remembered.
   template <typename Taken>
   void send_once_more(std::int64_t now, Taken taken) {
     for (auto each = remembered_.begin(); each != remembered_.end();) {
-      if (each->second.due <= now && taken(each->second))
+      remembered_key& key = each->second;
+      const bool due = std::min(key.due, key.early) <= now;
+      if (due && taken(key) && is_over(&key, now))
         each = remembered_.erase(each);
       else
         ++each;
@@ -76,6 +89,9 @@ class late_requests {
   }
 
  private:
+  // Of a key that has just been sent: says when it is due next; true when it is not.
+  static bool is_over(remembered_key* key, std::int64_t now);
+
   std::vector<held_request> held_;
   std::map<std::string, remembered_key> remembered_;
 };
