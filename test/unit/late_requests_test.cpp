@@ -20,11 +20,11 @@ class late : public testing::Test {
     queue.take(sync, 100, &taken);
     return taken;
   }
-  void ask(std::int64_t now, bool taken = true) {
+  void ask(std::int64_t now, once_more what = once_more::sent) {
     again.clear();
     requests.send_once_more(now, [&](const remembered_key& key) {
       again.push_back(key.key);
-      return taken;
+      return what;
     });
   }
 };
@@ -76,7 +76,7 @@ TEST_F(late, its_keys_are_sent_once_more) {
   requests.hold(1, fly(1, {"a", "b"}), 0, 30 * second, 60 * second);
   ask(90 * second - 1);
   EXPECT_TRUE(again.empty());
-  ask(90 * second, false);
+  ask(90 * second, once_more::not_now);
   EXPECT_EQ(again, (std::vector<std::string>{"a", "b"}));
   ask(91 * second);
   EXPECT_EQ(again, (std::vector<std::string>{"a", "b"}));
@@ -100,7 +100,7 @@ TEST_F(late, and_soon_after_the_server_is_well_again_besides) {
   requests.expect_soon(10 * second);
   ask(12 * second - 1);
   EXPECT_TRUE(again.empty());
-  ask(12 * second, false);
+  ask(12 * second, once_more::not_now);
   EXPECT_EQ(again.size(), 1U);
   ask(13 * second);
   EXPECT_EQ(again.size(), 1U);
@@ -108,6 +108,13 @@ TEST_F(late, and_soon_after_the_server_is_well_again_besides) {
   EXPECT_TRUE(again.empty());
   ask(62 * second);
   EXPECT_EQ(again.size(), 1U);
+}
+
+TEST_F(late, what_is_nobodys_any_more_is_forgotten) {
+  requests.hold(1, fly(1, {"a"}), 0, 0, 60 * second);
+  ask(62 * second, once_more::never);
+  EXPECT_EQ(again.size(), 1U);
+  EXPECT_EQ(requests.remembered(), 0U);
 }
 
 TEST_F(late, a_key_that_is_late_again_is_remembered_from_then) {

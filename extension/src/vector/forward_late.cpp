@@ -47,10 +47,10 @@ std::int32_t forwarder::now_feeding(std::int32_t sync) const {
 void forwarder::send_once_more() {
   late_.send_once_more(GetCurrentTimestamp(), [&](const remembered_key& key) {
     const std::int32_t sync = now_feeding(key.sync);
-    if (sync == 0) return true;
-    if (asleep(sync) || queue_.full()) return false;
+    if (sync == 0) return once_more::never;
+    if (asleep(sync) || queue_.full()) return once_more::not_now;
     queue_.add(sync, key.has_tenant, key.tenant, key.key, {ticket_of_late, epoch_, 0, 0});
-    return true;
+    return once_more::sent;
   });
 }
 

@@ -47,6 +47,9 @@ struct remembered_key {
   std::string key;
 };
 
+// What became of a key that was due; one that was not sent now is asked for again.
+enum class once_more : std::uint8_t { sent, not_now, never };
+
 class late_requests {
  public:
   static constexpr std::int64_t shortest_us = 2'000'000;
@@ -74,14 +77,15 @@ class late_requests {
   // The server answers again after a trouble. Costs the number that are remembered.
   void expect_soon(std::int64_t now);
 
-  // Calls taken(key) for every key that is due to be sent once more; where that is false it is
-  // asked for again. Costs the number that are remembered.
-  template <typename Taken>
-  void send_once_more(std::int64_t now, Taken taken) {
+  // Calls send(key) for every key that is due to be sent once more. Costs the number that are
+  // remembered.
+  template <typename Send>
+  void send_once_more(std::int64_t now, Send send) {
     for (auto each = remembered_.begin(); each != remembered_.end();) {
       remembered_key& key = each->second;
       const bool due = std::min(key.due, key.early) <= now;
-      if (due && taken(key) && is_over(&key, now))
+      const once_more what = due ? send(key) : once_more::not_now;
+      if (what == once_more::never || (what == once_more::sent && is_over(&key, now)))
         each = remembered_.erase(each);
       else
         ++each;
