@@ -394,7 +394,7 @@ def print_search(db, client, rows, samples):
 
 # --- the outbox while a transaction is open elsewhere ---
 
-LEAVES = "select sum(pg_total_relation_size('stash.vector_outbox_' || g)) from generate_series(0, 2) as g"
+LEAVES = "select sum(pg_total_relation_size('stash.vector_outbox_' || g))::bigint from generate_series(0, 2) as g"
 
 
 def print_outbox(db, client, changes):
