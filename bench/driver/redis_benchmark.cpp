@@ -11,6 +11,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "figure.hpp"
+
 namespace stash::bench {
 
 namespace {
@@ -36,7 +38,7 @@ double parse_rate(const std::string& output) {
   const std::size_t line = output.rfind("\n\"", output.size() - 2);
   const std::size_t field = output.find("\",\"", line == std::string::npos ? 0 : line);
   if (field == std::string::npos) throw std::runtime_error("redis-benchmark printed: " + output);
-  return std::stod(output.substr(field + 3));
+  return parse_figure("the rate of redis-benchmark", output.substr(field + 3));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "figure.hpp"
 #include "tables.hpp"
 
 namespace stash::bench {
@@ -43,12 +44,10 @@ contestant pgbench(const script_file& script, const std::string& conninfo, int c
                 output_of("pgbench -n -M prepared -c " + std::to_string(clients) + " -j " +
                           std::to_string(threads) + " -T " + std::to_string(whole) + " -f " + path +
                           " \"" + conninfo + "\" 2>&1");
-            const std::size_t tps = output.find("tps = ");
-            if (tps == std::string::npos) throw std::runtime_error("pgbench printed: " + output);
             load_result result;
             result.seconds = whole;
-            result.counts.operations =
-                static_cast<std::uint64_t>(std::stod(output.substr(tps + 6)) * whole);
+            result.counts.operations = static_cast<std::uint64_t>(
+                parse_figure_after("what pgbench printed", output, "tps = ") * whole);
             return result;
           }};
 }

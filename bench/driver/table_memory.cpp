@@ -1,5 +1,6 @@
 // Bytes an entry: what a million entries cost, and how many entries the whole segment holds when it
 // is just full, which counts everything that the segment needs beside its entries.
+#include "figure.hpp"
 #include "tables.hpp"
 
 namespace stash::bench {
@@ -11,8 +12,8 @@ constexpr double mark = 1.1;
 
 // used_memory, in bytes.
 double redis_memory(redis_connection& redis) {
-  const std::string info = redis.command("INFO memory");
-  return std::stod(info.substr(info.find("used_memory:") + 12));
+  return parse_figure_after("the answer to INFO memory", redis.command("INFO memory"),
+                            "used_memory:");
 }
 
 // What Redis keeps for a million keys, written without and with a time to live.
@@ -34,7 +35,9 @@ double redis_bytes(const servers& where, system_id system, bool with_ttl) {
   return used / static_cast<double>(counted_keys);
 }
 
-double number(pg_session& session, const std::string& sql) { return std::stod(session.query(sql)); }
+double number(pg_session& session, const std::string& sql) {
+  return parse_figure("the answer to " + sql, session.query(sql));
+}
 
 }  // namespace
 
@@ -47,9 +50,8 @@ void print_memory(table_run& run) {
   const double stash = number(session, "select stash.cache_info()->>'bytes_used'") / entries;
 
   // The segment is full when entries are evicted; writing on changes nothing then.
-  const double segment = number(session,
-                                "select sum(allocated_size) from pg_shmem_allocations "
-                                "where name ilike '%stash%'");
+  // What pg_shmem_allocations would say does not cover a mapping of the store's own.
+  const double segment = number(session, "select stash.cache_info()->>'memory'");
   const auto enough = static_cast<std::uint64_t>(segment / 250 / 1000) * 1000;
   fill(where, system_id::stash, enough);
   const double full = number(session, "select stash.cache_info()->>'entries'");

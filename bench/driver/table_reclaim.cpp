@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "figure.hpp"
 #include "login_clients.hpp"
 #include "tables.hpp"
 
@@ -39,11 +40,11 @@ struct round_result {
 };
 
 double megabytes(pg_session& session, const std::string& tables) {
-  return std::stod(
-      session.query("select coalesce(sum(pg_total_relation_size(oid)), 0) / 1e6"
-                    " from pg_class where relnamespace = 'stash'::regnamespace"
-                    " and relkind = 'r' and relname ~ '^(" +
-                    tables + ")$'"));
+  return parse_figure("the size of " + tables,
+                      session.query("select coalesce(sum(pg_total_relation_size(oid)), 0) / 1e6"
+                                    " from pg_class where relnamespace = 'stash'::regnamespace"
+                                    " and relkind = 'r' and relname ~ '^(" +
+                                    tables + ")$'"));
 }
 
 sizes measure_sizes(pg_session& session) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "figure.hpp"
 #include "session_connections.hpp"
 #include "tables.hpp"
 
@@ -122,7 +123,8 @@ void once_each(const std::string& what, const connection_list& connections, std:
 
 // The WAL's position, in bytes.
 double wal_position(pg_session& session) {
-  return std::stod(session.query("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"));
+  return parse_figure("the position of the WAL",
+                      session.query("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"));
 }
 
 // Waits until the tables know every touch that memory knows.
