@@ -163,6 +163,44 @@ is($small->safe_psql('postgres', "SET lock_timeout = '3s'; SELECT stash.session_
 $long->query_safe('ROLLBACK');
 $long->quit;
 wait_until($small, "SELECT count(*) = 1 FROM stash.session_history() WHERE id = '$held' AND kind = 'idle'");
+
+# A touch leaves memory in the middle of a statement: the row was read before the worker wrote the
+# touch down, and its slot has gone to others before memory is asked for it. The row is read again.
+$small->safe_psql('postgres', q{ALTER SYSTEM SET stash.session_flush_interval = '1h'});
+$small->reload;
+wait_until($small, q{SELECT current_setting('stash.session_flush_interval') = '1h'});
+my ($moved) = begin_session($small, "'moved', idle_ttl => 100000");
+$small->safe_psql('postgres', q{CREATE TABLE others AS SELECT row_number() OVER () AS n, s.id FROM generate_series(1, 200) AS i,
+    LATERAL stash.session_create('other ' || i, idle_ttl => 100000) AS s});
+$small->safe_psql('postgres', "SELECT stash.session_touch('$moved')");
+my $known = seen_at($small, $moved);
+my $read_before = written_at($small, $moved);
+cmp_ok($known, '>', $read_before, 'a touch that the tables do not know');
+# No copy of the session in memory: it is read from its table.
+$small->safe_psql('postgres', "UPDATE stash.session SET data = data WHERE id = '$moved'");
+my $holder = $small->background_psql('postgres', on_error_stop => 1);
+$holder->query_safe('SELECT pg_advisory_lock(22437, 15)');
+my $reader = $small->background_psql('postgres', on_error_stop => 1);
+$reader->query_safe(q{SET stash.pause_at = 'session_row'});
+$reader->query_until(qr/reading/,
+    "\\echo reading\nSELECT extract(epoch FROM last_seen_at) FROM stash.session_get('$moved');\n");
+wait_until($small, q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 15 AND NOT granted});
+$small->safe_psql('postgres', q{ALTER SYSTEM SET stash.session_flush_interval = '100ms'});
+$small->reload;
+wait_until($small, "SELECT extract(epoch FROM touched_at) = $known FROM stash.session_touch WHERE id = '$moved'");
+# Eight at a time, so that a slot is clean when the next ones need it: refused touches would be
+# remembered for all that have no slot.
+for my $first (map { 8 * $_ + 1 } 0 .. 24)
+{
+    my $some = "n BETWEEN $first AND $first + 7";
+    $small->safe_psql('postgres', "SELECT count(stash.session_touch(id)) FROM others WHERE $some");
+    wait_until($small, "SELECT bool_and(t.touched_at >= s.last_seen_at) FROM others JOIN stash.session_touch AS t USING (id),"
+          . " LATERAL stash.session_get(id) AS s WHERE $some");
+}
+$holder->query_safe('SELECT pg_advisory_unlock(22437, 15)');
+like($reader->query_safe('SELECT 1'), qr/^$known\n1$/, '... and that leaves memory while it is read is not lost');
+$reader->quit;
+$holder->quit;
 is($small->safe_psql('postgres', q{SELECT count(*) FROM stash.worker_status() WHERE failures > 0}), '0', 'no task of the worker failed');
 
 done_testing();

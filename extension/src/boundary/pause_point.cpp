@@ -47,6 +47,8 @@ const char* name_of(pause_point point) {
       return "fork_read";
     case pause_point::objects_listed:
       return "objects_listed";
+    case pause_point::session_row:
+      return "session_row";
   }
   return "";
 }

@@ -24,7 +24,8 @@ enum class pause_point {
   before_sweep = 12,    // the collector knows dead parts and is about to own their pool
   fork_read = 13,       // a snapshot that is forked was read, its fork is not there yet
   objects_listed =
-      14,  // vector_reconcile has listed a page of objects and not looked at them again
+      14,            // vector_reconcile has listed a page of objects and not looked at them again
+  session_row = 15,  // a session's row was read, memory was not asked for its touch yet
 };
 
 void pause_slow(pause_point point);

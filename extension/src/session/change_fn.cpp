@@ -29,9 +29,8 @@ statement write_token{
     {UUIDOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID}};
 
 // The session, locked, if it still lives.
-std::optional<session_record> lock_living(const session_id& id, timestamp now,
-                                          row_lock how = row_lock::data) {
-  const auto record = lock_session(id, how);
+std::optional<session_record> lock_living(const session_id& id, timestamp now) {
+  const auto record = lock_session(id);
   if (!record) return std::nullopt;
   const bool lives =
       ended_by(record->facts, freshest_touch(record->facts), now) == session_end::none;
@@ -112,7 +111,7 @@ STASH_FUNCTION(session_rotate_token) {
                     errhint("It is the time in which requests that are on their way with the old "
                             "token still arrive.")));
   const timestamp now = GetCurrentTimestamp();
-  const auto record = lock_living(id, now, row_lock::token);
+  const auto record = lock_living(id, now);
   if (!record) PG_RETURN_NULL();
   const token_hash old = record->facts.token;
   const new_token token = make_token();

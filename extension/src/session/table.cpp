@@ -3,6 +3,7 @@
 // has to look again.
 #include "session/table.hpp"
 
+#include "boundary/pause_point.hpp"
 #include "session/live_touch.hpp"
 
 #include "boundary/postgres.hpp"
@@ -44,8 +45,6 @@ statement by_previous_token{
     SESSION_COLUMNS "s.previous_token_hash OPERATOR(pg_catalog.=) $1", 1, {BYTEAOID}};
 statement by_id_locked{
     SESSION_COLUMNS "s.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE OF s", 1, {UUIDOID}};
-statement by_id_locked_whole{
-    SESSION_COLUMNS "s.id OPERATOR(pg_catalog.=) $1 FOR UPDATE OF s", 1, {UUIDOID}};
 
 #undef SESSION_COLUMNS
 
@@ -129,6 +128,7 @@ bool find(statement& how, Datum key, bool read_only) {
   for (int attempt = 1;; attempt++) {
     const timestamp before = GetCurrentTimestamp();
     if (run(how, {{key}}, read_only) == 0) return false;
+    pause_here(pause_point::session_row);
     record = record_of_result(before);
     // A touch may have been written down behind the snapshot, and have left memory by now.
     if (touch_is_exact(record.facts) || attempt == attempts) break;
@@ -158,14 +158,13 @@ std::optional<session_record> read_table(const session_lookup& what, std::string
   return record;
 }
 
-std::optional<session_record> lock_session(const session_id& id, row_lock how) {
-  statement& locked = how == row_lock::token ? by_id_locked_whole : by_id_locked;
+std::optional<session_record> lock_session(const session_id& id) {
   const as_owner owner;
   const Datum key = uuid_datum(id);
-  bool found = find(locked, key, false);
+  bool found = find(by_id_locked, key, false);
   // It was moved while we waited, or it is gone. It moves at most once in a long time.
   for (int attempt = 0; !found && attempt < 3 && find(by_id, key, true); attempt++)
-    found = find(locked, key, false);
+    found = find(by_id_locked, key, false);
   owner.finish();
   return found ? decode_session(*buffer()) : std::nullopt;
 }

@@ -13,11 +13,8 @@ namespace stash {
 // caller's to ask. The record, and `bytes` (the record encoded), live in a buffer of the backend
 // until the next call.
 std::optional<session_record> read_table(const session_lookup& what, std::string_view* bytes);
-// What will be changed: a token needs the stronger lock from the beginning, for the weaker one
-// would be raised later, and that can be a deadlock with somebody who has touched the session.
-enum class row_lock : std::uint8_t { data, token };
 // The same, locked against changes by others until the transaction ends. Waits for them.
-std::optional<session_record> lock_session(const session_id& id, row_lock how);
+std::optional<session_record> lock_session(const session_id& id);
 
 // Inserts the session into the present generation.
 void insert_session(const session_record& record);
