@@ -145,7 +145,7 @@ void prefetch_ahead(const key_ref* keys, int at, int count) {
   const store& owner = shared_store();
   if (at + 2 * prefetch_distance < count) owner.prefetch_bucket(keys[at + 2 * prefetch_distance]);
   if (at + prefetch_distance < count) {
-    owner.prefetch_entry(keys[at + prefetch_distance]);
+    owner.prefetch_entry(keys[at + prefetch_distance], size_guess);
     owner.prefetch_stamp(keys[at + prefetch_distance]);
   }
 }
@@ -268,9 +268,11 @@ std::int64_t set_cached(const set_request& request) {
       log.add_refused_space(what.key.space, current_subtransaction());
     return 0;
   }
-  // Commit will look for what stands there now.
-  owner.prefetch_entry(request.key);
   what.version = owner.next_version();
+  // Commit will look for what stands there now. Not before the version is drawn, which would wait
+  // for the bucket to arrive.
+  owner.prefetch_entry(request.key,
+                       entry_header_size + request.key.text.size() + request.value.size());
   log.add_set(what, current_subtransaction(), request.expected);
   return what.version;
 }

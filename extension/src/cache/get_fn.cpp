@@ -3,6 +3,7 @@
 #include <string>
 
 #include "boundary/guard.hpp"
+#include "boundary/heap.hpp"
 #include "cache/access.hpp"
 #include "cache/arguments.hpp"
 #include "cache/rows.hpp"
@@ -108,6 +109,7 @@ STASH_FUNCTION(cache_get_many) {
   const space_index space = namespace_argument(fcinfo, 1);
   const text_list keys = text_array_argument(fcinfo, 0, "keys");
   if (keys.count == 0) return PointerGetDatum(construct_empty_array(JSONBOID));
+  keep_heap_between_statements();
   const auto size = static_cast<std::size_t>(keys.count);
   auto* refs = static_cast<key_ref*>(palloc(sizeof(key_ref) * size));
   for (int i = 0; i < keys.count; i++) refs[i] = checked_key(keys.items[i], space);

@@ -1,6 +1,7 @@
 // SQL entry points that change keys: cache_set, cache_set_bytes, cache_set_many, cache_set_entries,
 // cache_add, cache_incr, cache_touch, cache_delete.
 #include "boundary/guard.hpp"
+#include "boundary/heap.hpp"
 #include "boundary/settings.hpp"
 #include "cache/access.hpp"
 #include "cache/arguments.hpp"
@@ -93,6 +94,7 @@ STASH_FUNCTION(cache_set_many) {
   const space_index space = namespace_argument(fcinfo, 5);
   const text_list keys = text_array_argument(fcinfo, 0, "keys");
   if (PG_ARGISNULL(1)) report_null("items");
+  keep_heap_between_statements();
   Datum* items = nullptr;
   bool* nulls = nullptr;
   int count = 0;

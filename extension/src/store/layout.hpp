@@ -170,7 +170,8 @@ struct segment_header {
   std::atomic<std::uint32_t> spaces_used;  // no slot from here on was ever used
   // Every hit reads what is above; what is below is written all the time.
   alignas(64) shared_clock clock;
-  std::atomic<std::int64_t> version;
+  // Every set reads the clock, which only invalidations write, and writes what is below.
+  alignas(64) std::atomic<std::int64_t> version;
   std::atomic<std::uint64_t> nonce;
   std::atomic<std::uint32_t> sweep_partition;
   std::atomic<std::uint32_t> sweep_bucket;

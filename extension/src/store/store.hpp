@@ -8,6 +8,7 @@
 // in the order partition, tag; no two of a kind at a time.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -125,15 +126,20 @@ class store {
   void prefetch_bucket(const key_ref& key) const {
     __builtin_prefetch(&bucket_of(partition_of(key), static_cast<std::uint32_t>(key.hash)));
   }
-  void prefetch_entry(const key_ref& key) const {
+  // bytes: how large it is likely to be. Blocks taken one after the other lie one behind the other,
+  // so most entries can be asked for whole, without following their chain.
+  void prefetch_entry(const key_ref& key, std::size_t bytes = 0) const {
+    constexpr std::size_t line = 64;
+    constexpr std::size_t most = 8 * line;
     // Read without the lock: whatever it says, it is only a hint.
     const block_index at =
         std::atomic_ref(bucket_of(partition_of(key), static_cast<std::uint32_t>(key.hash)))
             .load(std::memory_order_relaxed);
     if (at == none) return;
     const auto* first = reinterpret_cast<const char*>(&blocks_[at]);
-    __builtin_prefetch(first);
-    __builtin_prefetch(first + 64);
+    const std::size_t end = std::min(std::max(bytes, 2 * line), most);
+    for (std::size_t at_byte = 0; at_byte < end; at_byte += line)
+      __builtin_prefetch(first + at_byte);
   }
   void prefetch_stamp(const key_ref& key) const { __builtin_prefetch(&key_stamp(key)); }
   std::int64_t next_version() { return header_->version.fetch_add(1) + 1; }

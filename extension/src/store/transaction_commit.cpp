@@ -230,7 +230,10 @@ void transaction_log::commit(store& owner, timestamp now, timestamp monotonic,
     for (std::size_t i = 0; i < sets_.size(); i++) {
       // What stands at the keys was asked for when they were set, but a large batch outlives a
       // cache.
-      if (i + 4 < sets_.size()) owner.prefetch_entry(key_of(operations_[sets_[i + 4]]));
+      if (i + 4 < sets_.size()) {
+        const pending& later = operations_[sets_[i + 4]];
+        owner.prefetch_entry(key_of(later), entry_header_size + later.key_size + later.value_size);
+      }
       const pending& op = operations_[sets_[i]];
       owner.put(fill_of(op, owner), now, blind_guard, {}, expected(op));
     }
