@@ -23,6 +23,8 @@ sql(q{SELECT stash.memory_retention_set('no agent', 5)});
 # The full-text index is not dumped, only what was chosen: it is made anew.
 sql(q{SELECT stash.memory_search_configure('simple', weights => '{"n": "A"}'), stash.memory_search_configure(NULL, 'agent 0')});
 sql(q{SELECT stash.memory_snapshot_create('agent 2', '"a small one"', 'small')});
+# What cleanup left behind is collected before it is counted, or it is collected in between.
+wait_until($node, 'SELECT count(*) = 0 FROM stash.memory_discard');
 my $words = q{SELECT t.pool, t.part, t.version, t.complete, t.words FROM stash.memory_text AS t ORDER BY 1, 2, 3};
 my $found = q{SELECT agent_id, key, version, text_rank FROM stash.memory_snapshot_search('small or c4ca4238a0b923820dcc509a6f75849b') ORDER BY 1, 2};
 my $all = q{SELECT g.id, g.agent_id, g.key, g.version, g.parent, g.created_at, g.pinned, g.tags, g.metadata, g.origin, g.note, g.embedding, md5(g.content::text), md5(jsonb_send(g.content))
